@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test test-fast lint fix docs schema storm bombs fuzz growth threats bench bench-embedding \
+.PHONY: help setup demo test test-fast lint fix docs schema baseline storm bombs fuzz growth threats bench bench-embedding \
 	bench-language bench-large bench-giants bench-search lock clean
 
 help: ## What can be made here
@@ -33,6 +33,9 @@ test: lint ## lint, then every test, in two processes
 
 schema: setup ## Write sql/schema.sql anew, from the migrations
 	$(PYTHON_IN) -m workers.reference.schema
+
+baseline: setup ## Write the baseline anew, up to the last migration
+	$(PYTHON_IN) -m workers.reference.schema --baseline
 
 storm: setup ## Kill processes at random in mid-import (SEED=… DURATION=seconds) and compare the rows
 	$(PYTHON_IN) -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))

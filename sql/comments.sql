@@ -53,7 +53,7 @@ COMMENT ON COLUMN imports.jobs.records_loaded IS 'Records that became rows.';
 COMMENT ON COLUMN imports.jobs.records_duplicate IS 'Records that the lake already had.';
 COMMENT ON COLUMN imports.jobs.records_quarantined IS 'Records in quarantine.';
 COMMENT ON COLUMN imports.jobs.error_code IS
-    'The code of the first cause of a bad outcome (docs/errors.md).';
+    'The code of the first cause of a bad outcome (docs/reference/errors.md).';
 COMMENT ON COLUMN imports.jobs.error_detail IS 'What a person can do about it, without content.';
 COMMENT ON COLUMN imports.jobs.started_at IS 'When its first stage began.';
 COMMENT ON COLUMN imports.jobs.completed_at IS 'When it ended; NULL while it is open.';
@@ -83,7 +83,7 @@ COMMENT ON COLUMN imports.files.sha256 IS 'The hash of the bytes.';
 COMMENT ON COLUMN imports.files.encoding IS 'The charset of a text.';
 COMMENT ON COLUMN imports.files.disposition IS
     'What became of it: handled, ignored, unknown or rejected.';
-COMMENT ON COLUMN imports.files.reason IS 'The code of the disposition (docs/errors.md).';
+COMMENT ON COLUMN imports.files.reason IS 'The code of the disposition (docs/reference/errors.md).';
 COMMENT ON COLUMN imports.files.detail IS 'What a person needs to know about the reason.';
 COMMENT ON COLUMN imports.files.format IS 'The format that reads it, or that gave the attachment.';
 COMMENT ON COLUMN imports.files.format_version IS 'The version of the format that read it.';
@@ -152,7 +152,7 @@ COMMENT ON COLUMN imports.quarantine.position IS
     'The place among the rejections of the chunk, so that a second attempt inserts none twice.';
 COMMENT ON COLUMN imports.quarantine.locator IS 'Where it lies: bytes START-END of the member.';
 COMMENT ON COLUMN imports.quarantine.stage IS 'The stage that rejected it.';
-COMMENT ON COLUMN imports.quarantine.code IS 'Why (docs/errors.md).';
+COMMENT ON COLUMN imports.quarantine.code IS 'Why (docs/reference/errors.md).';
 COMMENT ON COLUMN imports.quarantine.detail IS 'What was wrong, without content.';
 COMMENT ON COLUMN imports.quarantine.raw IS 'Its bytes; empty where they were dropped.';
 COMMENT ON COLUMN imports.quarantine.status IS
@@ -174,7 +174,7 @@ COMMENT ON TABLE imports.events IS
     'The audit trail: who did what to which job. Only ever appended to.';
 COMMENT ON COLUMN imports.events.at IS 'When it happened.';
 COMMENT ON COLUMN imports.events.actor IS 'Who did it: the program, or the login.';
-COMMENT ON COLUMN imports.events.kind IS 'What happened (docs/operations.md).';
+COMMENT ON COLUMN imports.events.kind IS 'What happened (docs/reference/audit-trail.md).';
 COMMENT ON COLUMN imports.events.detail IS 'Ids, codes and numbers; never content.';
 
 COMMENT ON TABLE imports.drift IS 'A field that a format did not know, by job.';
@@ -226,7 +226,7 @@ COMMENT ON COLUMN user_data.documents.data_type IS
     'Which kind of document: the first level of partitions.';
 COMMENT ON COLUMN user_data.documents.source IS 'The format that made it.';
 COMMENT ON COLUMN user_data.documents.record_type IS
-    'What it is in any product (docs/vocabulary.md).';
+    'What it is in any product (docs/reference/vocabulary.md).';
 COMMENT ON COLUMN user_data.documents.record_key IS
     'The hash over data type and identity; with partition_at, no record comes twice.';
 COMMENT ON COLUMN user_data.documents.partition_at IS
@@ -328,7 +328,7 @@ COMMENT ON COLUMN timeseries.metrics.record_key IS
 COMMENT ON COLUMN timeseries.metrics.at IS
     'The beginning in UTC; year 1 for a record without a time.';
 COMMENT ON COLUMN timeseries.metrics.until IS 'The end, where the value is of a span of time.';
-COMMENT ON COLUMN timeseries.metrics.name IS 'What was measured (docs/vocabulary.md).';
+COMMENT ON COLUMN timeseries.metrics.name IS 'What was measured (docs/reference/vocabulary.md).';
 COMMENT ON COLUMN timeseries.metrics.value IS 'The value.';
 COMMENT ON COLUMN timeseries.metrics.unit IS 'Its unit.';
 COMMENT ON COLUMN timeseries.metrics.source IS 'The format that made it.';

@@ -1,5 +1,8 @@
 """Migrations: plain SQL files, run by yoyo, with a checksum of each applied file.
 
+An empty database starts from the baseline (`baseline/*.sql`), which stands for every migration up
+to the one that it is named after. A database that has one of them applies the rest one by one.
+
 Functions (`functions/*.sql`) and comments (`comments.sql`) are applied after them, whenever one of
 those files changed.
 """
@@ -18,6 +21,7 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from yoyo import get_backend, read_migrations
+from yoyo.backends.base import DatabaseBackend
 from yoyo.migrations import MigrationList
 
 from schemas.errors import ConfigurationError, PermanentError
@@ -108,30 +112,51 @@ def _files(folder: Path) -> dict[str, str]:
     }
 
 
-def upgrade(owner: str) -> list[str]:
-    """Apply pending migrations; return their names. Refuses an edited file."""
+def upgrade(owner: str, *, baseline: bool = True) -> list[str]:
+    """Apply each migration that is missing, and return their names.
+
+    An empty database gets the baseline in their place; without `baseline` it takes every step,
+    as lakes did before there was one. Raises `PermanentError` if an applied file was edited.
+    """
     with _locked(owner) as connection, as_file(files("sql") / "migrations") as folder:
-        known = _checksums(connection)
         found = _files(folder)
-        edited = [name for name, seen in known.items() if found.get(name, seen) != seen]
-        if edited:
-            raise PermanentError(
-                f"Migration {', '.join(edited)} was edited after it was applied; "
-                "undo the edit and write a new migration."
-            )
+        _refuse_edited(_checksums(connection), found)
         backend = get_backend(_yoyo_uri(owner))
         try:
             backend.break_lock()
-            pending: MigrationList = backend.to_apply(read_migrations(str(folder)))
-            backend.apply_migrations(pending)
+            known = read_migrations(str(folder))
+            pending: MigrationList = backend.to_apply(known)
+            if baseline and len(pending) == len(known):
+                _create_baseline(backend, known)
+            backend.apply_migrations(backend.to_apply(known))
         finally:
             backend.connection.close()
-        names = [m.id for m in pending]
-        for name in names:
+        # All of them, and not only the pending: a kill may have come before their checksums.
+        for name in found.keys() - _checksums(connection).keys():
             _note_checksum(connection, name, found[name])
         _apply_again(connection)
         _note_capabilities(connection)
-    return names
+    return [m.id for m in pending]
+
+
+def _refuse_edited(known: dict[str, str], found: dict[str, str]) -> None:
+    edited = [name for name, seen in known.items() if found.get(name, seen) != seen]
+    if edited:
+        raise PermanentError(
+            f"Migration {', '.join(edited)} was edited after it was applied; "
+            "undo the edit and write a new migration."
+        )
+
+
+def _create_baseline(backend: DatabaseBackend, known: MigrationList) -> None:
+    """Create the schema of the baseline and mark its migrations, in one transaction."""
+    (script,) = (files("sql") / "baseline").iterdir()
+    last = script.name.removesuffix(".sql")
+    with backend.transaction():
+        backend.cursor().execute(script.read_text(encoding="utf-8"))
+        for migration in known:
+            if migration.id <= last:
+                backend.mark_one(migration)
 
 
 def downgrade(owner: str, count: int = 1) -> list[str]:

@@ -615,7 +615,7 @@ COMMENT ON COLUMN imports.events.at IS 'When it happened.';
 
 COMMENT ON COLUMN imports.events.actor IS 'Who did it: the program, or the login.';
 
-COMMENT ON COLUMN imports.events.kind IS 'What happened (docs/operations.md).';
+COMMENT ON COLUMN imports.events.kind IS 'What happened (docs/reference/audit-trail.md).';
 
 COMMENT ON COLUMN imports.events.detail IS 'Ids, codes and numbers; never content.';
 
@@ -676,7 +676,7 @@ COMMENT ON COLUMN imports.files.encoding IS 'The charset of a text.';
 
 COMMENT ON COLUMN imports.files.disposition IS 'What became of it: handled, ignored, unknown or rejected.';
 
-COMMENT ON COLUMN imports.files.reason IS 'The code of the disposition (docs/errors.md).';
+COMMENT ON COLUMN imports.files.reason IS 'The code of the disposition (docs/reference/errors.md).';
 
 COMMENT ON COLUMN imports.files.detail IS 'What a person needs to know about the reason.';
 
@@ -774,7 +774,7 @@ COMMENT ON COLUMN imports.jobs.records_duplicate IS 'Records that the lake alrea
 
 COMMENT ON COLUMN imports.jobs.records_quarantined IS 'Records in quarantine.';
 
-COMMENT ON COLUMN imports.jobs.error_code IS 'The code of the first cause of a bad outcome (docs/errors.md).';
+COMMENT ON COLUMN imports.jobs.error_code IS 'The code of the first cause of a bad outcome (docs/reference/errors.md).';
 
 COMMENT ON COLUMN imports.jobs.error_detail IS 'What a person can do about it, without content.';
 
@@ -903,7 +903,7 @@ COMMENT ON COLUMN imports.quarantine.locator IS 'Where it lies: bytes START-END 
 
 COMMENT ON COLUMN imports.quarantine.stage IS 'The stage that rejected it.';
 
-COMMENT ON COLUMN imports.quarantine.code IS 'Why (docs/errors.md).';
+COMMENT ON COLUMN imports.quarantine.code IS 'Why (docs/reference/errors.md).';
 
 COMMENT ON COLUMN imports.quarantine.detail IS 'What was wrong, without content.';
 
@@ -1059,7 +1059,7 @@ COMMENT ON COLUMN timeseries.metrics.at IS 'The beginning in UTC; year 1 for a r
 
 COMMENT ON COLUMN timeseries.metrics.until IS 'The end, where the value is of a span of time.';
 
-COMMENT ON COLUMN timeseries.metrics.name IS 'What was measured (docs/vocabulary.md).';
+COMMENT ON COLUMN timeseries.metrics.name IS 'What was measured (docs/reference/vocabulary.md).';
 
 COMMENT ON COLUMN timeseries.metrics.value IS 'The value.';
 
@@ -1107,7 +1107,7 @@ COMMENT ON COLUMN user_data.documents.data_type IS 'Which kind of document: the 
 
 COMMENT ON COLUMN user_data.documents.source IS 'The format that made it.';
 
-COMMENT ON COLUMN user_data.documents.record_type IS 'What it is in any product (docs/vocabulary.md).';
+COMMENT ON COLUMN user_data.documents.record_type IS 'What it is in any product (docs/reference/vocabulary.md).';
 
 COMMENT ON COLUMN user_data.documents.record_key IS 'The hash over data type and identity; with partition_at, no record comes twice.';
 

@@ -2,7 +2,7 @@
 -- Applied again after migrations whenever this file changes. A function whose arguments or result
 -- change is dropped by a migration first.
 
--- The host of a URL without user, port and `www.`; NULL where there is none.
+-- Return the host of a URL without user, port and `www.`; NULL if there is none.
 CREATE OR REPLACE FUNCTION analytics.domain_of(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -10,7 +10,7 @@ SELECT left(regexp_replace(lower(substring(url from '^[A-Za-z][A-Za-z0-9+.-]*://
     '^www\.', ''), 253)
 $$;
 
--- An instant in RFC 3339, as formats write them into metadata; NULL where it is none.
+-- Read an instant in RFC 3339, as formats write it into metadata; NULL if the text is none.
 CREATE OR REPLACE FUNCTION analytics.instant(written text) RETURNS timestamptz
     LANGUAGE plpgsql STABLE
     AS $$
@@ -24,7 +24,7 @@ EXCEPTION WHEN data_exception THEN
 END
 $$;
 
--- A number in metadata; NULL where it is none, or none that a column could hold.
+-- Read a number in metadata; NULL if it is none, or does not fit into a column.
 CREATE OR REPLACE FUNCTION analytics.number(value jsonb) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -32,13 +32,13 @@ SELECT CASE WHEN jsonb_typeof(value) = 'number' THEN CASE WHEN abs(value::numeri
     AND (value::numeric = 0 OR abs(value::numeric) > 1e-300) THEN value::float8 END END
 $$;
 
--- The day in UTC; that of a record without a time is 0001-01-01.
+-- Return the day in UTC; 0001-01-01 for a record without a time.
 CREATE OR REPLACE FUNCTION analytics.day_of(at timestamptz) RETURNS date
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT coalesce((at AT TIME ZONE 'UTC')::date, date '0001-01-01') $$;
 
--- The user's documents of those days, by the search index, which has them all by their time. Each
--- day is looked up by itself, whatever the planner makes of a range.
+-- Return the user's documents of some days, from the search index, which has all of them by time.
+-- Each day is looked up by itself, so that the planner uses the index.
 CREATE OR REPLACE FUNCTION analytics.documents_of(days date[]) RETURNS TABLE (day date, source text,
     data_type text, record_type text, record_key uuid, domain text) LANGUAGE sql STABLE
     AS $$
@@ -55,7 +55,8 @@ WHERE s.user_id = (SELECT imports.current_user_id()) AND s.at IS NULL
     AND date '0001-01-01' = ANY(days)
 $$;
 
--- Only a rollback and a replacement of documents fire it: a load does not.
+-- Queue the days of documents that leave. Only a rollback and a replacement fire this trigger, not
+-- a load.
 CREATE OR REPLACE FUNCTION analytics.document_days_changed() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -75,7 +76,7 @@ BEGIN
 END
 $$;
 
--- A document that goes takes along its links as a near duplicate, its bands and its signature.
+-- Delete the near-duplicate links, bands and signature of a document that leaves.
 CREATE OR REPLACE FUNCTION analytics.not_alike_any_more() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

@@ -2,13 +2,14 @@
 -- Applied again after migrations whenever this file changes. A function whose arguments or result
 -- change is dropped by a migration first.
 
--- The user of this transaction, set by set_config('app.user_id', …, true). Unset: no rows.
+-- Return the user of this transaction, set by set_config('app.user_id', …, true). If unset, no row
+-- is visible.
 CREATE OR REPLACE FUNCTION imports.current_user_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT nullif(current_setting('app.user_id', true), '')::uuid $$;
 
--- Row-level security as every table with a user_id has it: forced, and by user for the roles
--- that touch content. Kept in one place so that partitions can't differ from their parents.
+-- Secure a table with a user_id by row-level security: forced, and by user for the roles that read
+-- content. Partitions use this function too, so that they cannot differ from their parents.
 CREATE OR REPLACE FUNCTION imports.isolate(target regclass) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -22,8 +23,9 @@ BEGIN
 END
 $$;
 
--- Makes one partition with forced row-level security, under the caller's lock. Built aside and
--- then attached, since ATTACH lets inserts into the parent go on and CREATE … PARTITION OF does not.
+-- Make one partition with forced row-level security, under the caller's lock. It is built as a
+-- table and then attached, since ATTACH lets inserts into the parent continue and CREATE …
+-- PARTITION OF does not.
 CREATE OR REPLACE FUNCTION imports.attach_partition(parent regclass, child_schema text, child text, bounds text)
     RETURNS void LANGUAGE plpgsql
     AS $$
@@ -36,7 +38,7 @@ BEGIN
 END
 $$;
 
--- Month partitions that don't exist yet; NULL in `months` is no month. Bounds are in UTC.
+-- Make missing month partitions. A NULL in `months` is ignored. Bounds are in UTC.
 CREATE OR REPLACE FUNCTION imports.ensure_months(parent regclass, child_schema text, prefix text, months date[])
     RETURNS integer LANGUAGE plpgsql
     AS $$
@@ -60,7 +62,7 @@ BEGIN
 END
 $$;
 
--- Statistics of what a job touched; ANALYZE needs the owner.
+-- Update the statistics of a partition that a job wrote to; ANALYZE needs the owner.
 CREATE OR REPLACE FUNCTION imports.analyze_month(parent regclass, month date)
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -78,12 +80,12 @@ BEGIN
 END
 $$;
 
--- What depends on the rows of a user takes this lock shared; a rollback takes it alone.
+-- Lock a user's rows: shared for work that depends on them, alone for a rollback.
 CREATE OR REPLACE FUNCTION imports.hold_lake(owner uuid, alone boolean) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$ SELECT imports.hold(owner, 'lake', alone) $$;
 
--- Counts of a file or chunk, changed by others: {"seen": …, "loaded": …}.
+-- Add to the counts of a file or chunk: {"seen": …, "loaded": …}.
 CREATE OR REPLACE FUNCTION imports.changed(counts jsonb, by jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -91,7 +93,7 @@ SELECT coalesce(counts, '{}') || coalesce(jsonb_object_agg(key,
     coalesce((counts->>key)::bigint, 0) + value::bigint), '{}') FROM jsonb_each_text(by)
 $$;
 
--- Adds to the counts of a job, of one file and of one chunk of it.
+-- Add to the counts of a job, and of one file and one chunk of it.
 CREATE OR REPLACE FUNCTION imports.count_again(job uuid, file bigint, chunk bigint, by jsonb) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     AS $$
@@ -111,8 +113,8 @@ BEGIN
 END
 $$;
 
--- Takes back what a job loaded. What another job of the user also had is its row from now on.
--- Returns the numbers; the caller asks in a transaction of the user, under hold_lake(…, true).
+-- Delete what a job loaded. A record that another job of the user also had becomes a row of that
+-- job. Return the numbers. The caller has a transaction of the user, under hold_lake(…, true).
 CREATE OR REPLACE FUNCTION imports.roll_back(target uuid)
     RETURNS TABLE (documents bigint, locations bigint, metrics bigint, vectors bigint,
         handed_on bigint, restored bigint, quarantined bigint)
@@ -152,23 +154,24 @@ BEGIN
 END
 $$;
 
--- A member's path as paths are compared: without the archives round it, in NFC, and without the
--- blanks at the ends of names, which some tools drop.
+-- Return a member's path for comparison: without the archives around it, in NFC, and without blanks
+-- at the ends of names, which some tools drop.
 CREATE OR REPLACE FUNCTION imports.plain_path(path text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
 SELECT normalize(btrim(regexp_replace(regexp_replace(path, '^.*!/', ''), '\s*/\s*', '/', 'g')), NFC)
 $$;
 
--- The folder of a path, as paths are compared; with a slash at its end, or empty.
+-- Return the folder of a path for comparison, with a slash at its end, or empty.
 CREATE OR REPLACE FUNCTION imports.folder_of(path text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT regexp_replace(imports.plain_path(path), '[^/]*$', '') $$;
 
--- Takes rows of a job back: those in the caller's table `leaving` (data_type, record_key, at,
+-- Take rows of a job back: those in the caller's table `leaving` (data_type, record_key, at,
 -- version_id; the types of series are "locations" and "metrics", version_id is that of an older
--- version). What another file also had is its row from now on; where the job's version had replaced
--- another one, that one stands again. Returns the numbers; the caller holds the lake alone.
+-- version). A record that another file also had becomes a row of that file. If the job's version
+-- had replaced another one, that version is the document again. Return the numbers. The caller
+-- locks the lake alone.
 CREATE OR REPLACE FUNCTION imports.let_go(target uuid)
     RETURNS TABLE (documents bigint, locations bigint, metrics bigint, vectors bigint,
         handed_on bigint, restored bigint)
@@ -178,8 +181,8 @@ DECLARE
     moved record;
     old bigint;
 BEGIN
-    -- A chunk that is not done left out what stood here: it must look again, from its beginning.
-    -- Who is at work on it is fenced out. None can become done meanwhile: that takes the lake.
+    -- A chunk that is not done left out rows that existed: it starts anew. A worker at it is
+    -- fenced. No chunk can become done meanwhile, since that needs the lake's lock.
     CREATE TEMPORARY TABLE half_way ON COMMIT DROP AS
         SELECT DISTINCT k.id FROM imports.chunks AS k JOIN imports.claims AS c ON c.chunk_id = k.id
         JOIN pg_temp.leaving AS r ON c.data_type = r.data_type AND c.record_key = r.record_key
@@ -191,7 +194,7 @@ BEGIN
         WHERE id IN (SELECT id FROM half_way);
     DELETE FROM imports.claims WHERE chunk_id IN (SELECT id FROM half_way);
 
-    -- The version that stood before the job's own, unless a later job had the job's own too.
+    -- Restore the version before the job's own, unless a later job had the job's own too.
     CREATE TEMPORARY TABLE before ON COMMIT DROP AS
         SELECT DISTINCT ON (v.record_key) v.*
         FROM pg_temp.leaving AS r
@@ -287,7 +290,8 @@ BEGIN
 END
 $$;
 
--- What files give no more: claims on the rows of others, and files that came out of records.
+-- Delete what files do not give any more: claims on rows of others, and files that came out of
+-- records.
 CREATE OR REPLACE FUNCTION imports.forget_unsaid(job uuid, file_ids bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
@@ -303,7 +307,7 @@ BEGIN
 END
 $$;
 
--- A run over the stored rows that is not at its end looks at all of them once more.
+-- Start an unfinished run over the stored rows anew.
 CREATE OR REPLACE FUNCTION imports.look_again(owner uuid) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -311,9 +315,9 @@ UPDATE imports.privacy SET turn = turn + 1, after_document = 0, after_version = 
 WHERE user_id = owner AND finished_at IS NULL
 $$;
 
--- Says that a host works under a policy. It becomes the present one if nobody had it before, or if
--- this host had another one before, or where a person asks for it. False: it is an older policy,
--- which this host has not changed since another host changed to a newer one.
+-- Announce the policy of a host. It becomes the present one if no host had it before, if this host
+-- had another one before, or if a person asks for it. Return false for an older policy that this
+-- host has not changed since another host changed to a newer one.
 CREATE OR REPLACE FUNCTION imports.announce_policy(owner uuid, said text, at_host text, by_hand boolean)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -322,7 +326,7 @@ DECLARE
     present text;
     mine text;
 BEGIN
-    -- Once without the lock, which waits for commits: mostly nothing is new.
+    -- Look without the lock first, which waits for commits: mostly nothing changed.
     FOR attempt IN 1..2 LOOP
         SELECT p.policy INTO present FROM imports.policies AS p
             WHERE p.user_id = owner ORDER BY p.id DESC LIMIT 1;
@@ -342,16 +346,16 @@ BEGIN
     END IF;
     INSERT INTO imports.policies (user_id, host, policy) VALUES (owner, at_host, said);
     IF present IS DISTINCT FROM said THEN
-        -- What came in under another policy may stand where a run that was cut short has been.
+        -- Rows of another policy may be behind the point that an interrupted run had reached.
         PERFORM imports.look_again(owner);
     END IF;
     RETURN true;
 END
 $$;
 
--- The way in for what was read under a policy. The transaction holds the lake from here on, so the
--- present policy can't change before it ends. False: the present policy is another one. `moves`
--- says that the transaction may bring older versions back.
+-- Enter the lake with content that was read under a policy. The transaction holds the lake's lock
+-- from here on, so the present policy cannot change before it ends. Return false if the present
+-- policy is another one. `moves` says that the transaction may restore older versions.
 CREATE OR REPLACE FUNCTION imports.enter(owner uuid, alone boolean, moves boolean, read_under text)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -361,7 +365,7 @@ DECLARE
 BEGIN
     PERFORM set_config('app.user_id', owner::text, true);
     PERFORM imports.hold_lake(owner, alone);
-    -- A statement of its own, which sees what was committed while the one before waited.
+    -- A separate statement, which sees what was committed while the one before waited.
     SELECT p.policy INTO present FROM imports.policies AS p
         WHERE p.user_id = owner ORDER BY p.id DESC LIMIT 1;
     IF read_under IS DISTINCT FROM present THEN
@@ -375,17 +379,17 @@ BEGIN
 END
 $$;
 
--- What indexes texts holds this lock shared; what replaces texts holds it alone.
+-- Lock texts: shared for indexing, alone to replace them.
 CREATE OR REPLACE FUNCTION imports.hold_texts(owner uuid, alone boolean) RETURNS void
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$ SELECT imports.hold(owner, 'texts', alone) $$;
 
--- The way in for what is made of stored rows alone, or written by a person. `purpose` is
+-- Enter the lake with content that is made from stored rows, or written by a person. `purpose` is
 --   index     words of documents that are read in the same transaction;
---   vectors   vectors of documents, each compared with what was read. With `since`, the turn that
---             was seen before: false if a run over the stored rows began, or ended, since then;
---   move      rows that are taken back, and versions that stand again. It holds the lake alone;
---   hand      what a person writes in the place of a record, which is kept as it was written.
+--   vectors   vectors of documents, each compared with what was read. `since` is the turn that the
+--             caller saw before: false if a run over the stored rows began or ended since then;
+--   move      rows that are taken back, and versions that are restored. It locks the lake alone;
+--   hand      an edit of a record by a person, which is kept as written.
 CREATE OR REPLACE FUNCTION imports.enter_stored(owner uuid, purpose text, since bigint) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
     AS $$
@@ -408,7 +412,7 @@ BEGIN
 END
 $$;
 
--- A trigger on tables with content: refuses an insert that did not go through imports.enter.
+-- A trigger on tables with content: refuse an insert without imports.enter.
 CREATE OR REPLACE FUNCTION imports.refuse_content() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -418,7 +422,7 @@ BEGIN
 END
 $$;
 
--- Takes a lock of the user of the transaction, shared or alone, until the transaction ends.
+-- Take a lock of the user of the transaction, shared or alone, until the transaction ends.
 CREATE OR REPLACE FUNCTION imports.hold(owner uuid, what text, alone boolean) RETURNS void
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -435,7 +439,7 @@ BEGIN
 END
 $$;
 
--- A lock of the session, which outlives its transaction; false where another session has it.
+-- Take a lock of the session, which outlives its transaction; false if another session has it.
 CREATE OR REPLACE FUNCTION imports.keep_hold(owner uuid, what text) RETURNS boolean
     LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -448,7 +452,7 @@ BEGIN
 END
 $$;
 
--- Only who has a lock can let it go.
+-- Release a lock of this session.
 CREATE OR REPLACE FUNCTION imports.end_hold(owner uuid, what text) RETURNS boolean
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$ SELECT pg_advisory_unlock(hashtextextended('datapunk.' || what || owner, 0)) $$;

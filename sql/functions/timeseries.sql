@@ -2,7 +2,7 @@
 -- Applied again after migrations whenever this file changes. A function whose arguments or result
 -- change is dropped by a migration first.
 
--- Makes the missing month partitions of locations or metrics; how many were made.
+-- Make the missing month partitions of locations or metrics. Return their number.
 CREATE OR REPLACE FUNCTION timeseries.ensure_partitions(series text, months date[])
     RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -15,7 +15,7 @@ BEGIN
 END
 $$;
 
--- Replaces rows of a series that differ from what is staged, as user_data.renew_documents does.
+-- Replace rows of a series that differ from the staged ones, as user_data.renew_documents does.
 CREATE OR REPLACE FUNCTION timeseries.renew(series text, job uuid, file_ids bigint[])
     RETURNS TABLE (file bigint, chunk bigint, merged boolean)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -62,13 +62,14 @@ BEGIN
 END
 $$;
 
--- Takes the text of a time that can't be read away from all of the user's rows; how many had one, by series.
+-- Remove the texts of unread times from all of the user's rows. Return the number of changed rows
+-- by series.
 CREATE OR REPLACE FUNCTION timeseries.forget_unread_times() RETURNS TABLE (series text, records bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
 BEGIN
     FOREACH series IN ARRAY ARRAY['locations', 'metrics'] LOOP
-        -- They lie before all others, in a partition of their own.
+        -- Rows without a time are in a partition of their own, before all others.
         EXECUTE format('UPDATE timeseries.%I SET metadata = jsonb_set(metadata, ''{time,text}'', ''""'')
             WHERE user_id = imports.current_user_id() AND at < ''1900-01-01 00:00:00+00''
               AND metadata->''time''->>''flag'' = ''time_unread''

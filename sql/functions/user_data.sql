@@ -2,7 +2,7 @@
 -- Applied again after migrations whenever this file changes. A function whose arguments or result
 -- change is dropped by a migration first.
 
--- Makes the missing month partitions of a data type of documents; how many were made.
+-- Make the missing month partitions of a data type of documents. Return their number.
 CREATE OR REPLACE FUNCTION user_data.ensure_partitions(type text, months date[])
     RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -15,12 +15,12 @@ BEGIN
 END
 $$;
 
--- The key of the nth of equal records of one file; the first has the key itself.
+-- Return the key of the nth of equal records of one file; the first one has the plain key.
 CREATE OR REPLACE FUNCTION user_data.occurrence_key(key uuid, nth integer) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT CASE WHEN nth = 1 THEN key ELSE md5(key::text || '#' || nth)::uuid END $$;
 
--- Whether another chunk of a file has given a document of that key.
+-- Return whether another chunk of a file has a document of that key.
 CREATE OR REPLACE FUNCTION user_data.given_elsewhere(type text, key uuid, at timestamptz, file bigint,
     chunk bigint) RETURNS boolean LANGUAGE sql STABLE
     AS $$
@@ -34,11 +34,10 @@ SELECT EXISTS (SELECT FROM user_data.documents AS d
           AND c.chunk_id <> chunk)
 $$;
 
--- True repeats, of tables too: of equal records of one file each is a fact of its own, and the
--- chunks of the file don't know of each other. Gives the staged rows the numbers that come after
--- those which other chunks have given; the caller holds the file. How many those are is found by
--- doubling and halving, for all keys at once: chunks take turns, so their numbers have no gaps.
--- Returns the keys that changed.
+-- Number repeats: of equal records of one file, in tables too, each is a fact, and the chunks of
+-- the file do not know each other. The staged rows get the numbers after those of other chunks. The
+-- caller locks the file. The number of earlier repeats is found by doubling and halving, for all
+-- keys at once: chunks take turns, so their numbers have no gaps. Return the keys that changed.
 CREATE OR REPLACE FUNCTION user_data.number_repeats(chunk bigint, file_ids bigint[])
     RETURNS TABLE (old uuid, new uuid) LANGUAGE plpgsql AS $$
 BEGIN
@@ -83,11 +82,11 @@ BEGIN
 END
 $$;
 
--- Takes in versions that differ from what the lake has of the same record, from the staged rows
--- of a load. The newer export's version becomes the document, and the other is kept in versions;
--- vectors and mentions of what was replaced go. A record that differs within one job, or between
--- two formats, is the same fact seen twice, and no version. Returns the staged rows that were
--- taken in, and which of them are documents now.
+-- Take in versions that differ from the lake's version of the same record, from the staged rows of
+-- a load. The version of the newer export becomes the document, and the other one is kept in
+-- `versions`. Vectors and mentions of the replaced one are deleted. A record that differs within
+-- one job, or between two formats, is the same fact seen twice, and no version. Return the staged
+-- rows that were taken in, and whether each is the document now.
 CREATE OR REPLACE FUNCTION user_data.supersede(job uuid, chunk bigint, version integer, file_ids bigint[])
     RETURNS TABLE (key uuid, file bigint, current boolean)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -147,7 +146,7 @@ BEGIN
 END
 $$;
 
--- ISO 639-1 to a configuration; `simple` where there is no stemmer.
+-- Map ISO 639-1 to a configuration; `simple` if there is no stemmer.
 CREATE OR REPLACE FUNCTION user_data.words_of(language text) RETURNS regconfig
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -164,8 +163,8 @@ SELECT ('user_data.words_' || CASE language
     ELSE 'simple' END)::regconfig
 $$;
 
--- Chinese, Japanese and Korean put no spaces between words: each sign stands alone, and a query
--- asks for signs that follow each other.
+-- Separate Chinese, Japanese and Korean characters by blanks: these languages put none between
+-- words, and a query asks for characters that follow each other.
 CREATE OR REPLACE FUNCTION user_data.spaced(said text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -174,7 +173,8 @@ SELECT CASE WHEN said ~ '[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]'
     ELSE said END
 $$;
 
--- What of a document can be found: its title before its text, then names, addresses and places.
+-- Return the searchable words of a document: its title before its text, then names, addresses and
+-- places.
 CREATE OR REPLACE FUNCTION user_data.words_in(language text, title text, content text, metadata jsonb)
     RETURNS tsvector LANGUAGE sql STABLE PARALLEL SAFE
     AS $$
@@ -192,8 +192,8 @@ SELECT setweight(to_tsvector(c, user_data.spaced(left(coalesce(title, ''), 10000
 FROM (SELECT user_data.words_of(language) AS c) AS configuration
 $$;
 
--- Kilometres between two places on the globe; infinite outside a box around the second one, which
--- costs less to tell than the distance. Nothing is near what has no place.
+-- Return the kilometres between two places; infinite outside a box around the second one, which is
+-- cheaper to check than the distance. A document without a place is never near.
 CREATE OR REPLACE FUNCTION user_data.km(lat float8, lon float8, near_lat float8, near_lon float8, within float8)
     RETURNS float8 LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -203,10 +203,10 @@ SELECT CASE WHEN lat IS NULL OR lon IS NULL OR abs(lat - near_lat) > within / 11
         + cosd(lat) * cosd(near_lat) * sind((lon - near_lon) / 2) ^ 2))) END
 $$;
 
--- The entities that are one person: those that go by this address, number, handle or name, and
--- whatever a contact gives beside them. Runs with the rights, and the rows, of the caller. Which
--- records are contacts is asked of the index of search: the documents lie in
--- hundreds of partitions, and a plan over all of them takes longer than what it plans.
+-- Return the entities that are one person: those with this address, number, handle or name, and
+-- whatever a contact lists beside it. The function runs with the rights and rows of the caller. It
+-- finds contacts by the index of search: the documents have hundreds of partitions, and a plan over
+-- all of them takes longer than the query.
 CREATE OR REPLACE FUNCTION user_data.who(who text) RETURNS TABLE (entity_key uuid)
     LANGUAGE sql STABLE
     AS $$
@@ -227,7 +227,7 @@ WITH RECURSIVE found AS (
 SELECT entity_key FROM found
 $$;
 
--- What loads, replaces and takes back documents tells the queue of it.
+-- Queue documents that are loaded, replaced or restored for indexing.
 CREATE OR REPLACE FUNCTION user_data.to_be_indexed() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -237,7 +237,7 @@ BEGIN
 END
 $$;
 
--- A document that goes waits for nothing.
+-- Remove a document that leaves from the queues.
 CREATE OR REPLACE FUNCTION user_data.no_more_found() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -248,10 +248,10 @@ BEGIN
 END
 $$;
 
--- Documents (and older versions) that differ from what is staged. Where a record has another time
--- or data type now, its row moves, and the claims of others on it go along; unless another import,
--- read by the better parser already, has it there: then this file's row goes, and it claims that
--- one. Vectors go where the embedded text is another one. Returns what became of each.
+-- Replace documents, and older versions, that differ from the staged ones. If a record has another
+-- time or data type now, its row moves, and the claims of others on it move too. If another import,
+-- already read by the better parser, has a row there, this file's row is deleted and the file
+-- claims that one. Vectors are deleted if the embedded text changed. Return the result for each.
 CREATE OR REPLACE FUNCTION user_data.renew_documents(job uuid, version integer, file_ids bigint[])
     RETURNS TABLE (key uuid, file bigint, chunk bigint, merged boolean, reworded boolean)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -311,8 +311,8 @@ BEGIN
 END
 $$;
 
--- Who and what stood in the files' documents and stands there no more, by what is staged. What
--- another file gave of the same document stays.
+-- Delete mentions and relations of the files' documents that the staged ones lack. What another
+-- file gave of the same document stays.
 CREATE OR REPLACE FUNCTION user_data.forget_meaning() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
@@ -336,12 +336,12 @@ BEGIN
 END
 $$;
 
--- Puts texts in the place of others: of documents, or of older versions. `items` are objects with
--- the id (of the version, for those), the content_hash that is expected to stand, the new texts,
--- tags and content_hash, and, where more than the tags is new, `gone` (the texts that are no more)
--- and `hashes` (of the texts whose vectors are remembered). Whatever was made of the old texts
--- goes: vectors, mentions, people that nothing mentions any more, words of the search. A row that
--- was replaced meanwhile came in under the new policy, and is left. Returns the ids it changed.
+-- Replace texts of documents or of older versions. `items` are objects with the id (of the version,
+-- for versions), the expected content_hash, the new texts, tags and content_hash, and, if more than
+-- the tags changed, `gone` (the removed texts) and `hashes` (of the texts with cached vectors).
+-- What was made from the old texts is deleted: vectors, mentions, people without mentions, words of
+-- the search. A row that was replaced meanwhile came in under the new policy and is left. Return
+-- the ids that changed.
 CREATE OR REPLACE FUNCTION user_data.treat(items jsonb, versions boolean) RETURNS TABLE (id bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
@@ -397,8 +397,8 @@ BEGIN
 END
 $$;
 
--- Statistics of what search reads, where a tenth of it has changed: autovacuum comes a minute later,
--- and a plan made before it may read a whole lake for ten rows.
+-- Update the statistics of the tables that search reads, if a tenth changed: autovacuum comes a
+-- minute later, and a plan made before may read a whole lake for ten rows.
 CREATE OR REPLACE FUNCTION user_data.analyze_search() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS $$
@@ -414,16 +414,16 @@ BEGIN
 END
 $$;
 
--- How a document says its own key in its metadata: without digits, which a privacy policy may look
+-- Write a document's own key for its metadata: without digits, which a privacy policy may search
 -- for. `pipeline.storage.copy_text.own_key` is the same function.
 CREATE OR REPLACE FUNCTION user_data.in_letters(key uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT translate(replace(key::text, '-', ''), '0123456789', 'ghijklmnop') $$;
 
--- How the lake stands to a record that has a key of its own and one that it shares: "apart", it has
--- it under its own; "this", it has it under the other, if maybe as an older version; "other", the
--- document there is another one; "alike" and "unknown", nobody knows which one that is, and it says
--- the same or not; "free", there is none. What another version of the format wrote may say the same
--- in other words, so its own key proves nothing.
+-- Compare a record that has an own key and a shared key with the lake. "apart": the lake has it
+-- under its own key. "this": it has it under the shared key, perhaps as an older version. "other":
+-- the document there is another one. "alike" and "unknown": it cannot be decided which one that is,
+-- and it has equal content or not. "free": there is none. A row of another version of the format
+-- may write the same in other words, so its own key proves nothing.
 CREATE OR REPLACE FUNCTION user_data.how_shared(type text, own uuid, base uuid, at timestamptz, hash uuid,
     format text, version integer) RETURNS text LANGUAGE sql STABLE
     AS $$

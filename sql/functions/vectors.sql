@@ -2,8 +2,8 @@
 -- Applied again after migrations whenever this file changes. A function whose arguments or result
 -- change is dropped by a migration first.
 
--- Builds the model's HNSW index if it is missing and there are rows enough to need one. Below
--- that an exact scan is as fast, and rows load without the index in their way.
+-- Build the model's HNSW index if it is missing and there are enough rows. Below that an exact scan
+-- is as fast, and rows load without an index to update.
 CREATE OR REPLACE FUNCTION vectors.ensure_index(model integer, at_least bigint)
     RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 
--- The id of a model. A new one gets a partition of vectors.embeddings.
+-- Return the id of a model. A new one gets a partition of vectors.embeddings.
 CREATE OR REPLACE FUNCTION vectors.ensure_model(model_name text, model_revision text, model_dimension integer,
         model_tier text)
     RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -49,9 +49,10 @@ BEGIN
 END
 $$;
 
--- Puts staged vectors in the place of what those documents had of the model, and takes them out of
--- the queue. A document that changed since its text was read (its row has another xmin than was
--- `seen`) gets none and waits on; one that is gone waits no more. Returns how many got theirs.
+-- Replace the documents' vectors of a model by the staged ones, and remove the documents from the
+-- queue. A document that changed since its text was read (the xmin of its row is not `seen`) gets
+-- none and waits on. A deleted one waits no longer. Return the number of documents with new
+-- vectors.
 CREATE OR REPLACE FUNCTION vectors.put(of_model integer, asked text, ids bigint[], types text[],
         ats timestamptz[], seen text[])
     RETURNS bigint
@@ -61,7 +62,8 @@ DECLARE
     owner uuid := imports.current_user_id();
     same bigint[];
 BEGIN
-    -- The lock holds off a newer version, which would take the old one's vectors away, till we end.
+    -- The lock keeps out a newer version, which would delete the vectors, until the transaction
+    -- ends.
     SELECT coalesce(array_agg(held.id), '{}') INTO same FROM (
         SELECT d.id FROM unnest(ids, types, ats, seen) AS k (id, data_type, at, xmin)
         JOIN user_data.documents AS d ON d.id = k.id AND d.data_type = k.data_type
@@ -82,9 +84,9 @@ BEGIN
 END
 $$;
 
--- Where more vectors wait than the index of their model holds, it goes: what follows comes in many
--- times as fast without it, and building it anew, when nothing waits any more, takes less time
--- than what it would have cost them. Gives up if the lock of the table is not available within 2 s.
+-- Drop the index of a model if more vectors wait than it holds. They load many times as fast
+-- without it, and to build it anew, when nothing waits, takes less time than to update it. Gives up
+-- if the table's lock is not available within 2 s.
 CREATE OR REPLACE FUNCTION vectors.make_way(of_model integer, asked text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$

@@ -1,7 +1,8 @@
--- Aggregates behind the load, and what statistics say. All run as one user.
+-- Statistics computed after the load, and the statements that read them. All run as one user.
 
 -- name: touch_locations
--- The days of a chunk's positions are to be counted again: a row a day, not one a position.
+-- Queue the days of a chunk's positions to be counted again: a row for each day, not for each
+-- position.
 INSERT INTO analytics.touched (user_id, series, day)
 SELECT %(user_id)s::uuid, 'locations', analytics.day_of(day)
 FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_locations) AS days;
@@ -13,18 +14,18 @@ SELECT %(user_id)s::uuid, 'metrics', analytics.day_of(day)
 FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_metrics) AS days;
 
 -- name: users_to_count
--- Whose days wait to be counted, the first of them for so long; none waits for a moment that is
--- still to come, as after a clock was set back.
+-- Return the users whose queue of days is not empty, with the time since the first entry. A time in
+-- the future, as after a clock was set back, is ignored.
 SELECT user_id FROM analytics.touched GROUP BY user_id
 HAVING min(at) <= now() - make_interval(secs => %(rest_s)s)
     OR max(at) > clock_timestamp() + interval '5 seconds';
 
 -- name: hold_counts
--- Of two processes that count one user's days, the second sees what the first has written.
+-- Lock the counts of a user: of two processes, the second sees what the first has written.
 SELECT imports.hold(%(user_id)s::uuid, 'counts', true);
 
 -- name: take_days
--- Some days out of the queue, with all that the queue says of them.
+-- Take some days out of the queue, with all of their entries.
 WITH chosen AS (
     SELECT DISTINCT series, day FROM analytics.touched WHERE user_id = %(user_id)s
     ORDER BY series, day LIMIT %(n)s),
@@ -39,11 +40,11 @@ SELECT DISTINCT series, day FROM gone ORDER BY series, day;
 DELETE FROM analytics.documents_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
 
 -- name: forget_entities
--- The same for entities.
+-- Delete the counts of entities for some days, before they are made again.
 DELETE FROM analytics.entities_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
 
 -- name: forget_domains
--- The same for domains.
+-- Delete the counts of domains for some days, before they are made again.
 DELETE FROM analytics.domains_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
 
 -- name: count_documents
@@ -53,7 +54,8 @@ SELECT %(user_id)s, day, source, data_type, record_type, count(*)
 FROM analytics.documents_of(%(days)s::date[]) GROUP BY day, source, data_type, record_type;
 
 -- name: count_entities
--- A person who wrote and received a mail stands in one document.
+-- Count the documents of some days that mention an entity. A person who wrote and received a mail
+-- counts once.
 INSERT INTO analytics.entities_by_day (user_id, day, entity_key, documents)
 SELECT %(user_id)s, d.day, m.entity_key, count(DISTINCT m.record_key)
 FROM analytics.documents_of(%(days)s::date[]) AS d
@@ -110,12 +112,12 @@ WHERE m.user_id = %(user_id)s AND m.at >= %(first)s AND m.at < %(past)s
 GROUP BY 2, 3, 4, 5;
 
 -- name: to_be_counted
--- Whether anything waits to be counted, or to be indexed first.
+-- Return whether any day or document waits to be counted or indexed.
 SELECT EXISTS (SELECT FROM analytics.touched WHERE user_id = %(user_id)s)
     OR EXISTS (SELECT FROM user_data.unindexed WHERE user_id = %(user_id)s) AS waits;
 
 -- name: totals
--- Records by one column of analytics.by_day.
+-- Count records by one column of analytics.by_day.
 SELECT {column} AS name, sum(records)::bigint AS records, min(day) AS first, max(day) AS last,
     count(DISTINCT day) AS days
 FROM analytics.by_day
@@ -123,7 +125,7 @@ WHERE (%(after)s::date IS NULL OR day >= %(after)s) AND (%(before)s::date IS NUL
 GROUP BY 1 ORDER BY 2 DESC, 1;
 
 -- name: per_day
--- Records a day, of days that have some.
+-- Count records for each day that has some.
 SELECT day, sum(records)::bigint AS records FROM analytics.by_day
 WHERE day IS NOT NULL AND (%(after)s::date IS NULL OR day >= %(after)s)
   AND (%(before)s::date IS NULL OR day <= %(before)s)
@@ -134,7 +136,7 @@ GROUP BY 1 ORDER BY 1;
 SELECT coalesce(sum(records), 0)::bigint AS records FROM analytics.by_day WHERE day IS NULL;
 
 -- name: top
--- The people, places or sites that stand in most records.
+-- Return the people, places or sites that most records mention.
 SELECT value, max(name) AS name, sum(records)::bigint AS records, min(day) AS first,
     max(day) AS last
 FROM analytics.names_by_day
@@ -143,7 +145,7 @@ WHERE what = %(what)s AND (%(after)s::date IS NULL OR day >= %(after)s)
 GROUP BY value ORDER BY 3 DESC, 1 LIMIT %(n)s;
 
 -- name: metrics
--- Measured values, all sources together.
+-- Sum up measured values over all sources.
 SELECT name, unit, sum(samples)::bigint AS samples, sum(total) AS total,
     sum(total) / sum(samples) AS mean, min(least) AS least, max(greatest) AS greatest,
     min(day) AS first, max(day) AS last
@@ -152,7 +154,7 @@ WHERE (%(after)s::date IS NULL OR day >= %(after)s) AND (%(before)s::date IS NUL
 GROUP BY 1, 2 ORDER BY 3 DESC, 1;
 
 -- name: gaps
--- The longest times of which the whole lake has no record.
+-- Return the longest times without any record in the lake.
 SELECT first, last, days FROM analytics.gaps
 WHERE source IS NULL AND days >= %(least)s AND (%(after)s::date IS NULL OR last >= %(after)s)
   AND (%(before)s::date IS NULL OR first <= %(before)s)

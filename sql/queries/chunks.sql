@@ -35,7 +35,7 @@
 -- tasks/ingest/poison.py cuts it up in them.
 
 -- name: claim
--- Take a chunk for one stage: count the attempt before the work, so that what kills counts itself.
+-- Lease a chunk for one stage. Count the attempt before the work, so that a crash counts too.
 UPDATE imports.chunks AS c
 SET status = 'leased',
     token = nextval('imports.fence'),
@@ -55,7 +55,7 @@ RETURNING c.id, c.job_id, c.user_id, c.kind, c.stage, c.attempt, c.token, c.form
     j.media_type, j.zone, j.outcome;
 
 -- name: begin_job
--- Say what the job does now; a job only moves forward. The first time, it has started.
+-- Set the status of a job, which only moves forward. The first time, note that it started.
 WITH job AS (
     UPDATE imports.jobs
     SET status = %(status)s, started_at = coalesce(started_at, now())
@@ -65,23 +65,24 @@ INSERT INTO imports.events (user_id, job_id, kind)
 SELECT user_id, id, 'started' FROM job WHERE started_at = now();
 
 -- name: stage_of
--- Where a chunk stands, for one that could not be claimed.
+-- Return the stage and status of a chunk that could not be leased.
 SELECT stage, status FROM imports.chunks WHERE id = %(chunk)s AND job_id = %(job_id)s;
 
 -- name: heartbeat
--- Extend a lease that is still ours.
+-- Extend a lease that the caller still has.
 UPDATE imports.chunks
 SET lease_expires = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
 
 -- name: hold
--- First statement of every commit: is the lease still ours? No row means another took over.
+-- Lock the chunk if the caller still has its lease: the first statement of every commit. No row
+-- means that another worker took over.
 SELECT id FROM imports.chunks
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased'
 FOR UPDATE;
 
 -- name: advance
--- The chunk goes to its next stage; the message for it follows in the same Celery chain.
+-- Move the chunk to its next stage. The message for it follows in the same Celery chain.
 UPDATE imports.chunks
 SET stage = %(next_stage)s, status = 'ready', attempt = 0, token = NULL, leased_by = NULL,
     lease_expires = NULL, not_before = now(), enqueued_at = now(), publish_count = 1,
@@ -90,21 +91,21 @@ SET stage = %(next_stage)s, status = 'ready', attempt = 0, token = NULL, leased_
 WHERE id = %(chunk)s;
 
 -- name: complete
--- The chunk has gone through all of its stages.
+-- End a chunk that has passed all of its stages.
 UPDATE imports.chunks
 SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_at = now(),
     last_error_code = NULL, artefacts = '{}', tally = %(tally)s
 WHERE id = %(chunk)s;
 
 -- name: end
--- The finish of a job is done; nothing follows it.
+-- End the `finish` of a job; nothing follows it.
 UPDATE imports.chunks
 SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_at = now()
 WHERE id = %(chunk)s;
 
 -- name: rewind
--- An artefact of an earlier stage is gone (a crash took an unsynced commit): make it again. Since
--- that forgets the attempts, it is done so often and no more.
+-- Start a chunk anew because an artefact of an earlier stage is gone (a crash took an unsynced
+-- commit). This resets the attempts, so the number of rewinds is limited.
 UPDATE imports.chunks
 SET stage = %(first_stage)s, status = 'ready', attempt = 0, token = NULL, leased_by = NULL,
     lease_expires = NULL, not_before = now(), enqueued_at = NULL, artefacts = '{}', tally = '{}',
@@ -113,9 +114,10 @@ WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased' AND rewinds < %
 RETURNING id;
 
 -- name: release
--- Give a chunk back after an error. After an attempt that counts it waits longer each time. A
--- transient error counts no attempt, and the wait is always the same: `tasks.maintenance.recovery` ends it when
--- the service answers. What was read under another policy of personal data has nothing to wait for.
+-- Give a chunk back after an error. After an attempt that counts, the wait doubles each time. A
+-- transient error counts no attempt, and its wait is constant: `tasks.maintenance.recovery` ends it
+-- when the service answers. After a change of the policy of personal data, the wait is `delay_s`
+-- alone.
 UPDATE imports.chunks
 SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
     attempt = attempt - CASE WHEN %(counts_attempt)s THEN 0 ELSE 1 END,
@@ -128,17 +130,17 @@ SET status = 'ready', token = NULL, leased_by = NULL, lease_expires = NULL,
 WHERE id = %(chunk)s AND token = %(token)s AND status = 'leased';
 
 -- name: held_by
--- The lease on a chunk at some stage, for the worker whose process died with it.
+-- Lock and return the lease on a chunk at some stage, for the worker whose process died.
 SELECT token, leased_by, attempt FROM imports.chunks
 WHERE id = %(chunk)s AND job_id = %(job_id)s AND stage = %(stage)s AND status = 'leased'
 FOR UPDATE;
 
 -- name: count_splits
--- How many chunks of a job were cut into smaller ones.
+-- Count the chunks of a job that were cut into smaller ones.
 SELECT count(*) FROM imports.chunks WHERE job_id = %(job_id)s AND last_error_code = 'split';
 
 -- name: insert_parts
--- Smaller chunks in the place of one that ends its workers, with fewer attempts left.
+-- Insert smaller chunks, with fewer attempts left, in place of one that ends its workers.
 INSERT INTO imports.chunks
     (job_id, user_id, kind, identity, stage, format, format_version, embed, slices, attempt)
 SELECT c.job_id, c.user_id, c.kind, x.identity, c.stage, c.format, c.format_version, c.embed,
@@ -149,16 +151,16 @@ WHERE c.id = %(chunk)s
 RETURNING id;
 
 -- name: end_as_split
--- The chunk is done: its records are those of its parts.
+-- End a chunk whose records its parts have.
 UPDATE imports.chunks
 SET status = 'done', token = NULL, leased_by = NULL, lease_expires = NULL, done_at = now(),
     last_error_code = 'split', artefacts = '{}', tally = '{}'
 WHERE id = %(chunk)s;
 
 -- name: fan_out
--- Child chunks of an extract. A slice that stands already (an earlier try) is left alone. What
--- needs the whole set waits as long as that, in the ledger alone: no message, worker or attempt;
--- where the job is no part of a set, until all of it is cut.
+-- Insert the chunks of an extract. An existing slice of an earlier attempt is left alone. A chunk
+-- that needs the whole set waits in the ledger alone, without message, worker or attempt. If the
+-- job is no part of a set, it waits until all of the job is cut.
 INSERT INTO imports.chunks
     (job_id, user_id, kind, identity, stage, format, format_version, embed, slices,
     waits_for_set, not_before)
@@ -174,18 +176,18 @@ ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
 
 -- name: all_is_cut
--- The job holds its whole export, and all of it is listed: what waited for that goes on.
+-- Release the chunks that wait for the whole job: it has its whole export, and all of it is listed.
 UPDATE imports.chunks AS c SET waits_for_set = false, not_before = now()
 FROM imports.jobs AS j
 WHERE j.id = c.job_id AND j.id = %(job_id)s AND j.set_id IS NULL AND c.waits_for_set
 RETURNING c.id;
 
 -- name: add_remaining
--- More work stands open for the job.
+-- Add to the number of open chunks of the job.
 UPDATE imports.jobs SET remaining = remaining + %(n)s WHERE id = %(job_id)s;
 
 -- name: settle
--- One piece of work less; the counts of the chunk become the counts of its job.
+-- Subtract one open chunk from the job, and add the chunk's counts to the job's.
 UPDATE imports.jobs
 SET remaining = remaining - 1,
     records_seen = records_seen + %(seen)s,
@@ -196,14 +198,15 @@ WHERE id = %(job_id)s
 RETURNING remaining;
 
 -- name: insert_finish
--- Nothing is left open: the next step is the end of the job, inserted once.
+-- Insert the `finish` of a job without open chunks, once.
 INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage)
 VALUES (%(job_id)s, %(user_id)s, 'finish', %(identity)s, 'finish')
 ON CONFLICT (job_id, identity, user_id) DO NOTHING
 RETURNING id;
 
 -- name: send_unsent
--- Mark ready chunks of a job that no message names yet, up to a number; the caller then sends.
+-- Mark ready chunks of a job that no message names yet, up to a number. The caller then sends
+-- messages for them.
 UPDATE imports.chunks AS c
 SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
@@ -218,18 +221,19 @@ WHERE c.id = pick.id
 RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 
 -- name: unsend
--- The broker did not take the messages for these chunks: as if they had never been sent.
+-- Undo `send_unsent` for chunks whose messages the broker did not take.
 UPDATE imports.chunks SET enqueued_at = NULL, publish_count = greatest(publish_count - 1, 0)
 WHERE id = ANY(%(ids)s) AND status IN ('ready', 'leased')
 RETURNING id;
 
 -- name: dispatched
--- How many chunks of a job are sent or at work.
+-- Count the chunks of a job that are sent or leased.
 SELECT count(*) FROM imports.chunks
 WHERE job_id = %(job_id)s AND status IN ('ready', 'leased') AND enqueued_at IS NOT NULL;
 
 -- name: expired
--- Chunks whose lease ran out are sent again at once; after that they are as others (`lost`).
+-- Mark chunks whose lease ran out to be sent again at once. After that, `lost` treats them like
+-- others.
 UPDATE imports.chunks AS c
 SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
@@ -245,8 +249,8 @@ WHERE c.id = pick.id
 RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 
 -- name: lost
--- Chunks of some stages whose messages seem lost, the longest sent first. The caller knows by the
--- lengths of the queues how many are missing, so that the wait need not grow.
+-- Mark chunks of some stages whose messages seem lost, the longest sent first. The caller knows
+-- from the lengths of the queues how many are missing, so the wait does not grow.
 UPDATE imports.chunks AS c
 SET enqueued_at = now(), publish_count = c.publish_count + 1
 FROM (
@@ -264,26 +268,27 @@ WHERE c.id = pick.id
 RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
 
 -- name: jobs_with_unsent
--- Jobs that have chunks no message names yet.
+-- Return the jobs with chunks that no message names yet.
 SELECT DISTINCT c.job_id FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE c.status = 'ready' AND c.enqueued_at IS NULL AND c.not_before <= clock_timestamp()
   AND j.completed_at IS NULL;
 
 -- name: rows_are_coming
--- For how many seconds the longest job runs of those with a worker at a chunk of records; null
--- where there is none.
+-- Return for how many seconds the longest job has run, of those with a leased chunk of records;
+-- null if there is none.
 SELECT extract(epoch FROM clock_timestamp() - min(j.started_at))::float8 AS for_s
 FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE c.kind = 'records' AND c.status = 'leased' AND c.lease_expires > clock_timestamp();
 
 -- name: waiting_by_stage
--- Chunks that were sent and wait for a worker, by stage, to compare with what the broker holds.
+-- Count by stage the chunks that were sent and wait for a worker, to compare with the broker's
+-- queues.
 SELECT stage, count(*) FROM imports.chunks
 WHERE (status = 'ready' OR status = 'leased' AND lease_expires < clock_timestamp())
   AND enqueued_at IS NOT NULL GROUP BY stage;
 
 -- name: worn_out
--- Open jobs with chunks that used up their attempts, and nobody at work on them.
+-- Return open jobs with chunks that used up their attempts and have no worker.
 SELECT DISTINCT o.job_id FROM imports.chunks AS o JOIN imports.jobs AS j ON j.id = o.job_id
 WHERE j.completed_at IS NULL
   AND o.attempt >= %(max_attempts)s
@@ -291,7 +296,7 @@ WHERE j.completed_at IS NULL
   AND (o.status = 'ready' OR (o.status = 'leased' AND o.lease_expires < clock_timestamp()));
 
 -- name: dead_letter
--- Such chunks of one job are dead, with their last error.
+-- Dead-letter such chunks of one job, with their last error.
 UPDATE imports.chunks
 SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
     last_error_code = coalesce(last_error_code, 'worker_lost')
@@ -305,19 +310,19 @@ WHERE id IN (
 RETURNING id, job_id, user_id, kind, stage, last_error_code;
 
 -- name: stranded
--- Open jobs of which nothing is open: no chunk will ever bring them to their end.
+-- Return open jobs without an open chunk, which no chunk would end.
 SELECT j.id AS job_id FROM imports.jobs AS j
 WHERE j.completed_at IS NULL
   AND j.id NOT IN (SELECT c.job_id FROM imports.chunks AS c WHERE c.status IN ('ready', 'leased'));
 
 -- name: hold_open
--- A job that has not ended, held after its chunks: what is counted next stays so.
+-- Lock a job that has not ended, after its chunks, so that the next counts stay valid.
 SELECT j.id, j.user_id, j.source_name, j.created_at, j.archived_path, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
 WHERE j.id = %(job_id)s AND j.completed_at IS NULL FOR NO KEY UPDATE OF j;
 
 -- name: recount
--- What is open of a job whose row is held. Counted, so that no wrong sum lasts.
+-- Count the open chunks of a job whose row is locked, so that no wrong number lasts.
 UPDATE imports.jobs AS j
 SET remaining = (SELECT count(*) FROM imports.chunks AS c
     WHERE c.job_id = j.id AND c.kind <> 'finish' AND c.status IN ('ready', 'leased'))
@@ -325,21 +330,21 @@ WHERE j.id = %(job_id)s AND j.completed_at IS NULL
 RETURNING remaining;
 
 -- name: open_finish
--- The finish of a job that has not ended, with whether a worker is at it.
+-- Return the `finish` of a job that has not ended, and whether a worker has it.
 SELECT id, status = 'leased' AND lease_expires >= clock_timestamp() AS at_work
 FROM imports.chunks
 WHERE job_id = %(job_id)s AND kind = 'finish' AND status IN ('ready', 'leased')
 FOR UPDATE;
 
 -- name: give_up_finish
--- The job ends without it: who is at work on it is fenced out.
+-- End the job without its `finish`. A worker that has it is fenced.
 UPDATE imports.chunks
 SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL, last_error_code = %(code)s
 WHERE job_id = %(job_id)s AND kind = 'finish' AND status IN ('ready', 'leased')
 RETURNING id;
 
 -- name: close_without
--- The job's one end, without its finish: it came to what it was about to come to, or to `outcome`.
+-- Close a job without its `finish`, with the outcome that it was about to have, or else `outcome`.
 UPDATE imports.jobs
 SET status = coalesce(outcome, %(outcome)s), outcome = coalesce(outcome, %(outcome)s),
     error_code = coalesce(error_code, %(code)s), error_detail = coalesce(error_detail, %(detail)s),
@@ -348,22 +353,22 @@ WHERE id = %(job_id)s AND completed_at IS NULL AND remaining = 0
 RETURNING status, outcome, error_code;
 
 -- name: resting
--- Where the original of a job lies, as far as that was written down.
+-- Return where the original of a job lies, if that was noted.
 SELECT j.id, j.user_id, j.source_name, j.created_at, j.archived_path, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
 -- name: kept_by_others
--- Which of these places hold the originals of other jobs.
+-- Return which of these places hold the originals of other jobs.
 SELECT archived_path FROM imports.jobs
 WHERE archived_path = ANY(%(places)s) AND id <> %(job_id)s;
 
 -- name: keep_at
--- Where the original of a job lies now.
+-- Note where the original of a job lies.
 UPDATE imports.jobs SET archived_path = %(archived_path)s WHERE id = %(job_id)s;
 
 -- name: end_badly
--- The job can't come to a good end; the first cause is kept. If its extract broke off, what waited
--- for the rest of it goes on without.
+-- Note that the job cannot succeed; its first cause is kept. If its extract broke off, the chunks
+-- that waited for the rest continue without it.
 WITH released AS (
     UPDATE imports.chunks AS c SET waits_for_set = false, not_before = now()
     FROM imports.jobs AS j
@@ -374,7 +379,7 @@ SET outcome = coalesce(outcome, %(outcome)s), error_code = coalesce(error_code, 
 WHERE id = %(job_id)s AND completed_at IS NULL;
 
 -- name: revive
--- Retry: dead chunks are ready again at the stage where they died; a rejected upload starts anew.
+-- Retry: make dead chunks ready again at the stage where they died. A rejected upload starts anew.
 UPDATE imports.chunks
 SET status = 'ready', attempt = 0, rewinds = 0, enqueued_at = NULL, publish_count = 0,
     not_before = CASE WHEN waits_for_set THEN greatest(not_before, now()) ELSE now() END,
@@ -386,12 +391,12 @@ WHERE job_id = %(job_id)s AND kind <> 'finish'
 RETURNING id;
 
 -- name: lost_finish
--- Retry: the finish without which the job ended.
+-- Retry: return the `finish` without which the job ended.
 SELECT id FROM imports.chunks
 WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish' AND status = 'dead';
 
 -- name: reopen
--- Retry: the job is at work again. Where all of its pieces are done it comes to a good end, but a
+-- Retry: open the job again. If all of its chunks are done, its outcome is a success, but a
 -- duplicate stays one.
 UPDATE imports.jobs AS j
 SET status = CASE WHEN open.pieces > 0 THEN 'queued' ELSE 'finishing' END,
@@ -406,21 +411,21 @@ WHERE j.id = open.id AND j.completed_at IS NOT NULL AND j.status <> 'rolled_back
 RETURNING j.id, j.remaining;
 
 -- name: status_of
--- The status of a job that could not be reopened.
+-- Return the status of a job that could not be reopened.
 SELECT status FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: forget_finish
--- Retry: the end that was written is not the end; a new finish may be inserted.
+-- Retry: free the identity of the old `finish`, so that a new one can be inserted.
 UPDATE imports.chunks SET identity = identity || ':' || id
 WHERE job_id = %(job_id)s AND kind = 'finish' AND identity = 'finish'
   AND status IN ('done', 'dead');
 
 -- name: mark_rejected
--- What the upload was rejected for; `retry` takes it up again by this.
+-- Note the reason for which the upload was rejected; `retry` finds the chunk by it.
 UPDATE imports.chunks SET last_error_code = %(code)s WHERE id = %(chunk)s;
 
 -- name: stop_chunks
--- Cancel: nothing of the job starts any more, and what is at work is fenced out at its commit.
+-- Cancel: stop all chunks of the job. A chunk at work is fenced at its commit.
 UPDATE imports.chunks
 SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
     last_error_code = %(code)s
@@ -428,7 +433,7 @@ WHERE job_id = %(job_id)s AND kind <> 'finish' AND status IN ('ready', 'leased')
 RETURNING id;
 
 -- name: what_had_loaded
--- Cancel: what the chunks gave that had ended.
+-- Cancel: sum up the counts of chunks that had ended.
 SELECT (SELECT count(*) FROM imports.chunks AS c
         WHERE c.job_id = j.id AND c.kind = 'records' AND c.status = 'done') AS done,
     j.records_loaded AS loaded, j.records_duplicate AS duplicate,
@@ -436,7 +441,7 @@ SELECT (SELECT count(*) FROM imports.chunks AS c
 FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
 -- name: lock_ended
--- A job that has ended, held against a retry; no row if it is open, or somebody is at it.
+-- Lock a job that has ended against a retry; no row if it is open, or a worker is at it.
 SELECT j.id, j.user_id, j.status, j.source_name, j.archived_path, j.outcome, j.error_code,
     j.error_detail, j.created_at, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)

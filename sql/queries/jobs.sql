@@ -1,71 +1,71 @@
--- Jobs, their files, and what people ask about them.
+-- Jobs, their files, and what the commands ask about them.
 
 -- name: ensure_user
--- The user of that name, made if there is none.
+-- Return the user of that name, and insert it if it is new.
 INSERT INTO user_data.users (name) VALUES (%(name)s) ON CONFLICT (name) DO NOTHING;
 
 -- name: user_id
--- The id of the user of that name.
+-- Return the id of the user of that name.
 SELECT user_id FROM user_data.users WHERE name = %(name)s;
 
 -- name: users
--- All users by name.
+-- Return all users by name.
 SELECT user_id, name FROM user_data.users ORDER BY name;
 
 -- name: become
--- What this transaction sees and writes are the rows of one user.
+-- Limit this transaction to the rows of one user.
 SELECT set_config('app.user_id', %(user_id)s::text, true);
 
 -- name: become_and_hold
--- The same; and wait until nobody takes rows of the user back, or, alone, nobody goes by them.
+-- Limit this transaction to one user and lock the user's rows, shared, or alone for a rollback.
 SELECT set_config('app.user_id', %(user_id)s::text, true), imports.hold_lake(%(user_id)s, %(alone)s);
 
 -- name: enter
--- The same for a transaction that writes what was read under a policy; whether it may.
+-- The same for a transaction that writes content read under a policy. Return whether it may.
 SELECT imports.enter(%(user_id)s, %(alone)s, %(moves)s, %(policy)s) AS entered;
 
 -- name: enter_stored
--- The same for one that writes what is made of stored rows.
+-- The same for a transaction that writes content made from stored rows.
 SELECT imports.enter_stored(%(user_id)s, %(purpose)s, %(since)s) AS entered;
 
 -- name: announce_policy
--- This host works under a policy; whether it is the present one.
+-- Announce the policy of this host. Return whether it is the present one.
 SELECT imports.announce_policy(%(user_id)s, %(policy)s, %(host)s, %(by_hand)s) AS present;
 
 -- name: insert_job
--- A file was taken in. Its upload chunk is inserted in the same transaction.
+-- Insert a job for a file that was taken in. Its upload chunk follows in the same transaction.
 INSERT INTO imports.jobs (id, user_id, source_name, expected_sha256, zone, remaining)
 VALUES (%(job_id)s, %(user_id)s, %(source_name)s, %(expected_sha256)s, %(zone)s, 1)
 ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
 -- name: insert_upload
--- The first chunk of a job: the dropped file itself.
+-- Insert the first chunk of a job: the dropped file itself.
 INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage)
 VALUES (%(job_id)s, %(user_id)s, 'upload', 'upload', 'validate')
 RETURNING id;
 
 -- name: measured
--- What validate learned. Fails on jobs_one_archive if the user has this archive already.
+-- Note what `validate` measured. Fails on jobs_one_archive if the user has this archive already.
 UPDATE imports.jobs
 SET sha256 = %(sha256)s, size_bytes = %(size)s, media_type = %(media_type)s, scan = %(scan)s,
     exported_at = %(exported_at)s
 WHERE id = %(job_id)s;
 
 -- name: twin
--- The job that has the same bytes for the same user.
+-- Return the job that has the same bytes for the same user.
 SELECT id FROM imports.jobs
 WHERE user_id = %(user_id)s AND sha256 = %(sha256)s AND outcome IS NULL AND id <> %(job_id)s;
 
 -- name: mark_duplicate
--- The job has the same bytes as another of the same user; it ends as a duplicate.
+-- End a job as a duplicate of another job of the same user.
 UPDATE imports.jobs
 SET outcome = 'duplicate', duplicate_of = %(twin)s, sha256 = %(sha256)s, size_bytes = %(size)s,
     media_type = %(media_type)s, status = 'finishing'
 WHERE id = %(job_id)s;
 
 -- name: insert_files
--- Members of an archive, in order; one that stands already (an earlier try) keeps its id.
+-- Insert members of an archive, in order. A member of an earlier attempt keeps its id.
 INSERT INTO imports.files (job_id, user_id, ordinal, path, media_type, size_bytes, sha256,
     encoding, disposition, reason, detail, scan, format, format_version, context, settled)
 SELECT %(job_id)s, %(user_id)s, x.ordinal, x.path, x.media_type, x.size_bytes, x.sha256,
@@ -79,7 +79,7 @@ ON CONFLICT (job_id, ordinal, user_id) WHERE ordinal IS NOT NULL
 RETURNING id, ordinal;
 
 -- name: insert_attachments
--- Files that came out of records; known by their path within the job.
+-- Insert files that came out of records, identified by their path within the job.
 INSERT INTO imports.files (job_id, user_id, path, media_type, size_bytes, sha256, disposition,
     reason, format, settled)
 SELECT %(job_id)s, %(user_id)s, x.path, x.media_type, x.size_bytes, x.sha256, 'handled',
@@ -89,7 +89,7 @@ FROM jsonb_to_recordset(%(files)s)
 ON CONFLICT (job_id, md5(path), user_id) WHERE ordinal IS NULL DO NOTHING;
 
 -- name: sum_scans
--- What the scanner said of an archive's members, the most frequent first: "81 clean; 2 not_scanned: …".
+-- Sum up the scans of an archive's members, the most frequent first: "81 clean; 2 not_scanned: …".
 UPDATE imports.jobs SET scan = said.line
 FROM (SELECT string_agg(n || ' ' || scan, '; ' ORDER BY n DESC, scan) AS line
       FROM (SELECT scan, count(*) AS n FROM imports.files
@@ -98,25 +98,26 @@ FROM (SELECT string_agg(n || ' ' || scan, '; ' ORDER BY n DESC, scan) AS line
 WHERE id = %(job_id)s AND said.line IS NOT NULL;
 
 -- name: settled_ordinals
--- Members that an earlier try of this extract has finished with, as ranges: there may be millions.
+-- Return the members that an earlier attempt of this extract has ended, as ranges: there may be
+-- millions.
 SELECT lower(r) AS first, upper(r) AS stop
 FROM (SELECT unnest(range_agg(int4range(ordinal, ordinal + 1))) AS r FROM imports.files
     WHERE job_id = %(job_id)s AND settled AND ordinal IS NOT NULL) AS ranges
 ORDER BY 1;
 
 -- name: files_of
--- Files by id, to open their slices.
+-- Return files by id, to open their slices.
 SELECT id, path, ordinal, media_type, size_bytes, sha256, encoding, context, format
 FROM imports.files WHERE id = ANY(%(ids)s);
 
 -- name: handled_files
--- The members of a job that chunks are cut from.
+-- Return the members of a job that chunks are cut from.
 SELECT ordinal, sha256, encoding, format FROM imports.files
 WHERE job_id = %(job_id)s AND disposition = 'handled' AND ordinal IS NOT NULL;
 
 -- name: quarantine
--- Where a chunk begins anew under another policy, a record's bytes are those of the last reading;
--- bytes that somebody deleted stay away.
+-- Insert rejected records. If a chunk begins anew under another policy, the bytes are those of the
+-- last reading; bytes that a person deleted stay deleted.
 INSERT INTO imports.quarantine
     (job_id, user_id, file_id, chunk_id, position, locator, stage, code, detail, raw)
 VALUES (%(job_id)s, %(user_id)s, %(file_id)s, %(chunk_id)s, %(position)s, %(locator)s, %(stage)s,
@@ -126,19 +127,19 @@ ON CONFLICT (chunk_id, position, user_id)
     WHERE imports.quarantine.raw <> excluded.raw AND imports.quarantine.raw <> '';
 
 -- name: job_facts
--- What the end of a job goes by.
+-- Return what the end of a job depends on.
 SELECT j.id, j.source_name, j.outcome, j.error_code, j.error_detail, j.created_at, j.records_seen,
     u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
 -- name: tallies
--- The counts of every chunk of a job that is done: of the others nothing has loaded.
+-- Return the counts of each chunk of a job that is done. The others have loaded nothing.
 SELECT tally FROM imports.chunks
 WHERE job_id = %(job_id)s AND kind = 'records' AND status = 'done';
 
 -- name: file_counts
--- The counts of a job's files, settled at its end: the sums over its chunks that are done, here
--- since a job may have millions of files.
+-- Set the counts of a job's files at its end: the sums over its chunks that are done, in SQL since
+-- a job may have millions of files.
 UPDATE imports.files AS f SET counts = x.counts
 FROM (SELECT n.id,
         '{"seen": 0, "loaded": 0, "duplicate": 0, "quarantined": 0, "items": 0}'::jsonb
@@ -151,7 +152,7 @@ FROM (SELECT n.id,
 WHERE f.id = x.id AND f.job_id = %(job_id)s;
 
 -- name: touched_months
--- The partitions that a job wrote to.
+-- Return the partitions that a job wrote to.
 SELECT 'user_data.documents_' || data_type AS parent, date_trunc('month', partition_at AT TIME ZONE 'UTC')::date AS month
 FROM user_data.documents WHERE job_id = %(job_id)s GROUP BY 1, 2
 UNION ALL
@@ -162,7 +163,7 @@ SELECT 'timeseries.metrics', date_trunc('month', at AT TIME ZONE 'UTC')::date
 FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
 
 -- name: close_job
--- The job's one end. Where nothing is left of its original, it says so.
+-- Close the job, once. If its original is gone, note that.
 UPDATE imports.jobs
 SET status = coalesce(outcome, 'done'), completed_at = now(), archived_path = %(archived_path)s,
     error_code = CASE WHEN %(archived_path)s::text IS NULL
@@ -177,7 +178,7 @@ INSERT INTO imports.events (user_id, job_id, chunk_id, kind, detail)
 VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
 
 -- name: events_of
--- The audit trail of one job, or of all, the latest ones in the order of their time.
+-- Return the audit trail of one job, or of all: the latest events, in order of time.
 SELECT * FROM (
     SELECT e.id, e.at, e.actor, e.kind, e.job_id, e.chunk_id, e.detail, u.name AS user_name
     FROM imports.events AS e LEFT JOIN user_data.users AS u USING (user_id)
@@ -186,7 +187,7 @@ SELECT * FROM (
 ORDER BY id;
 
 -- name: one_job
--- One job with its user's name, by its id or the beginning of its id.
+-- Return one job with its user's name, by its id or the beginning of its id.
 SELECT j.*, u.name AS user_name,
     (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,
     (SELECT count(*) FROM imports.chunks c
@@ -195,7 +196,7 @@ FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id)
 WHERE j.id::text LIKE %(prefix)s || '%%' LIMIT 2;
 
 -- name: job_now
--- One job as it stands, for a role that may not ask for names of users.
+-- Return the present state of one job, for a role that may not read names of users.
 SELECT j.*,
     (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,
     (SELECT count(*) FROM imports.chunks c
@@ -203,7 +204,7 @@ SELECT j.*,
 FROM imports.jobs AS j WHERE j.id = %(job_id)s;
 
 -- name: recent_jobs
--- The newest jobs of one user, or of all, with their numbers of chunks.
+-- Return the newest jobs of one user, or of all, with their numbers of chunks.
 SELECT j.*, u.name AS user_name,
     (SELECT count(*) FROM imports.chunks c WHERE c.job_id = j.id AND c.kind = 'records') AS chunks,
     (SELECT count(*) FROM imports.chunks c
@@ -213,36 +214,36 @@ WHERE %(user)s::text IS NULL OR u.name = %(user)s
 ORDER BY j.created_at DESC LIMIT %(n)s;
 
 -- name: open_jobs
--- Jobs that are not at rest, and what they wait for.
+-- Return the jobs that have not ended, with what they wait for.
 SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
 
 -- name: waits
--- What open jobs wait for: their chunks that were given back, by what they met.
+-- Count the chunks of open jobs that were given back, by error.
 SELECT c.job_id, c.last_error_code AS code, count(*) AS chunks
 FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
 GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: waits_by_code
--- The same for all jobs together.
+-- Count them for all jobs together.
 SELECT c.last_error_code AS code, count(DISTINCT c.job_id) AS jobs, count(*) AS chunks
 FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE c.status = 'ready' AND c.last_error_code IS NOT NULL AND j.completed_at IS NULL
 GROUP BY 1 ORDER BY 1;
 
 -- name: files_for_receipt
--- The members and attachments of a job, as its receipt lists them.
+-- Return the members and attachments of a job, as its receipt lists them.
 SELECT id, path, disposition, reason, detail, format, size_bytes, media_type, encoding, counts
 FROM imports.files WHERE job_id = %(job_id)s ORDER BY ordinal NULLS LAST, path;
 
 -- name: drift_of
--- The fields of a job that its formats did not know, with the first file of each.
+-- Return the fields of a job that its formats did not know, with the first file of each.
 SELECT d.format, d.field, d.records, f.path AS first_file
 FROM imports.drift AS d JOIN imports.files AS f ON f.id = d.first_file_id
 WHERE d.job_id = %(job_id)s ORDER BY d.format, d.field;
 
 -- name: quarantine_summary
--- Quarantined records by code, with the first place of each.
+-- Count quarantined records by code, with the first place of each.
 SELECT q.code, q.stage, count(*) AS records,
     (array_agg(f.path ORDER BY q.id))[1] AS first_file,
     (array_agg(q.locator ORDER BY q.id))[1] AS first_locator,
@@ -253,7 +254,7 @@ WHERE (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s) AND q.status = 'open'
 GROUP BY 1, 2 ORDER BY 3 DESC;
 
 -- name: quarantine_list
--- Quarantined records of a job, or of all, without their bytes.
+-- Return quarantined records of a job, or of all, without their bytes.
 SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
     length(q.raw) AS raw_bytes, q.created_at
 FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
@@ -262,17 +263,17 @@ WHERE (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
 ORDER BY q.id LIMIT %(n)s;
 
 -- name: quarantine_one
--- One quarantined record with its bytes and its member's path.
+-- Return one quarantined record with its bytes and its member's path.
 SELECT q.*, f.path FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
 WHERE q.id = %(id)s;
 
 -- name: dead_chunks
--- What was given up of a job, its end among it, but for an end that a retry took the place of.
+-- Return the dead chunks of a job, its `finish` included unless a retry replaced it.
 SELECT id, stage, last_error_code, attempt FROM imports.chunks
 WHERE job_id = %(job_id)s AND status = 'dead' AND (kind <> 'finish' OR identity = 'finish')
 ORDER BY id;
 
 -- name: chunk_states
--- How many chunks of records a job has at each stage and status.
+-- Count the chunks of records of a job by stage and status.
 SELECT stage, status, count(*) FROM imports.chunks
 WHERE job_id = %(job_id)s AND kind = 'records' GROUP BY 1, 2;

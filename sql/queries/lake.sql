@@ -1,11 +1,11 @@
--- Rows into the lake. COPY can't write to a table under row-level security, so it fills a
+-- Load rows into the lake. COPY cannot write to a table under row-level security, so it fills a
 -- temporary table (`create_stage` in sql/load.py), and INSERT … SELECT goes through the partitioned
 -- parent.
 
 -- name: name_shared
--- Documents that may share a key with others: each is called by that one if it is the document that
--- has it, or the first that may take it; else by its own. Nobody knows whether a row that says no
--- own key, or was written by an older parser, is one of them: it is taken for the likest.
+-- Choose the key of each document that may share one: the shared key, if this document has it or is
+-- the first that may take it, else the document's own key. A row without an own key, or written by
+-- an older parser, may be any of them: it is taken for the most similar one.
 WITH said AS (
     SELECT DISTINCT ON (data_type, own_key, base_key, at) data_type, own_key, base_key, at, n,
         user_data.how_shared(data_type, own_key, base_key, at, content_hash, %(source)s,
@@ -28,7 +28,7 @@ WHERE s.data_type = k.data_type AND s.record_key = k.own_key AND s.partition_at 
   AND k.called <> k.own_key;
 
 -- name: part_shared
--- Another load was quicker with a shared key: a document that is another one has its own.
+-- Give its own key to each staged document whose shared key another document took in another load.
 WITH parted AS (
     UPDATE stage_shared SET called = own_key
     WHERE called = base_key AND user_data.how_shared(data_type, own_key, base_key, at,
@@ -39,14 +39,14 @@ WHERE s.data_type = p.data_type AND s.record_key = p.base_key AND s.partition_at
 RETURNING p.base_key AS old, p.own_key AS new;
 
 -- name: flag_apart
--- Documents under keys of their own say that another one has the key that they share.
+-- Flag documents under keys of their own whose shared key another document has.
 UPDATE stage_documents SET metadata = metadata || jsonb_build_object('flags',
     coalesce(metadata->'flags', '[]') || to_jsonb(%(flag)s::text))
 WHERE metadata->>'own_key' = user_data.in_letters(record_key)
   AND NOT coalesce(metadata->'flags', '[]') ? %(flag)s;
 
 -- name: called
--- Documents that are called by a key that they share.
+-- Return the documents that have a shared key.
 SELECT DISTINCT own_key AS old, called AS new FROM stage_shared WHERE called <> own_key;
 
 -- name: rename_others
@@ -55,7 +55,7 @@ UPDATE stage_relations AS s SET other_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.other_key = k.old;
 
 -- name: standing_keys
--- By which keys the lake has, or would have, documents that may share them.
+-- Return the keys under which the lake has, or would have, documents that may share one.
 SELECT CASE WHEN user_data.how_shared(k.data_type, k.own_key, k.base_key, k.at, k.hash,
     %(source)s, %(version)s) IN ('apart', 'other') THEN k.own_key ELSE k.base_key END AS key
 FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(shared)s::uuid[], %(ats)s::timestamptz[],
@@ -63,7 +63,7 @@ FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(shared)s::uuid[], %(ats)s::ti
 ORDER BY k.n;
 
 -- name: insert_documents
--- New documents; what the lake has is left as it is. Returns how many came in, by slot.
+-- Insert the staged documents that the lake lacks. Return the number of inserted ones, by slot.
 WITH came AS (
     INSERT INTO user_data.documents (user_id, data_type, source, record_type, record_key,
         partition_at, source_timestamp, title, content, content_type, language, metadata,
@@ -78,7 +78,7 @@ WITH came AS (
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
 -- name: insert_documents_with_vectors
--- The same, with the vectors of those documents that came in.
+-- The same, with the vectors of the inserted documents.
 WITH came AS (
     INSERT INTO user_data.documents (user_id, data_type, source, record_type, record_key,
         partition_at, source_timestamp, title, content, content_type, language, metadata,
@@ -98,7 +98,7 @@ vectored AS (
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
 -- name: insert_locations
--- Insert the staged locations that the lake lacks; counts by file.
+-- Insert the staged locations that the lake lacks. Return their number by file.
 WITH came AS (
     INSERT INTO timeseries.locations (user_id, record_key, at, latitude, longitude, altitude_m,
         accuracy_m, source, metadata, job_id, file_id, chunk_id)
@@ -111,7 +111,7 @@ WITH came AS (
 SELECT file_id, count(*) FROM came GROUP BY file_id;
 
 -- name: insert_metrics
--- Insert the staged metrics that the lake lacks; counts by file.
+-- Insert the staged metrics that the lake lacks. Return their number by file.
 WITH came AS (
     INSERT INTO timeseries.metrics (user_id, record_key, at, until, name, value, unit, source,
         metadata, job_id, file_id, chunk_id)
@@ -153,7 +153,7 @@ SELECT key, file, current
 FROM user_data.supersede(%(job_id)s, %(chunk_id)s, %(version)s, %(file_ids)s::bigint[]);
 
 -- name: insert_new_vectors
--- Vectors of documents that a newer version replaced.
+-- Insert the vectors of documents that a newer version replaced.
 INSERT INTO vectors.embeddings
     (document_id, user_id, model_id, piece, piece_start, piece_end, embedding)
 SELECT d.id, %(user_id)s, %(model_id)s, v.piece, v.piece_start, v.piece_end, v.embedding
@@ -164,12 +164,12 @@ WHERE v.record_key = ANY(%(keys)s)
 ON CONFLICT DO NOTHING;
 
 -- name: hold_files
--- Chunks of one file take turns where repeats are numbered.
+-- Lock some files: chunks of one file take turns to number repeats.
 SELECT imports.hold(%(user_id)s::uuid, 'file' || f, true)
 FROM unnest(%(file_ids)s::bigint[]) AS f ORDER BY f;
 
 -- name: number_repeats
--- Give documents that stand several times in a file a key for each occurrence.
+-- Give documents that occur several times in a file a key for each occurrence.
 SELECT old, new FROM user_data.number_repeats(%(chunk_id)s, %(file_ids)s::bigint[]);
 
 -- name: rename_vectors
@@ -178,17 +178,17 @@ UPDATE stage_vectors AS s SET record_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
 
 -- name: rename_mentions
--- The same for staged mentions.
+-- Give staged mentions the keys that their documents have now.
 UPDATE stage_mentions AS s SET record_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
 
 -- name: rename_relations
--- The same for staged relations.
+-- Give staged relations the keys that their documents have now.
 UPDATE stage_relations AS s SET record_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.record_key = k.old;
 
 -- name: claim_documents
--- Staged documents that stand under the name of another file: this one had them too.
+-- Note the documents that this chunk also had, while the row names another file.
 INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
 SELECT %(user_id)s, s.data_type, s.record_key, s.partition_at, %(job_id)s,
     (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
@@ -213,7 +213,7 @@ ORDER BY s.record_key
 ON CONFLICT DO NOTHING;
 
 -- name: claim_metrics
--- The same for metrics.
+-- Note the metrics that this chunk also had, while the row names another job.
 INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
 SELECT %(user_id)s, 'metrics', s.record_key, s.at, %(job_id)s,
     (%(file_ids)s::bigint[])[s.slot + 1], %(chunk_id)s
@@ -225,7 +225,7 @@ ORDER BY s.record_key
 ON CONFLICT DO NOTHING;
 
 -- name: claim_twins
--- Documents that another file of the same chunk has given too.
+-- Note the documents that another file of the same chunk has too.
 INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
 SELECT %(user_id)s, k.data_type, k.record_key, k.at, %(job_id)s, k.file_id, %(chunk_id)s
 FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[], %(files)s::bigint[])
@@ -234,7 +234,8 @@ ORDER BY k.record_key
 ON CONFLICT DO NOTHING;
 
 -- name: claim_known
--- Documents that were left out because the lake has them; how many of them it has still.
+-- Note the documents that were left out because the lake has them. Return how many the lake still
+-- has.
 WITH held AS (
     SELECT k.data_type, k.record_key, k.at, k.file_id, h.file_id AS held_by
     FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[], %(files)s::bigint[])
@@ -252,8 +253,9 @@ claimed AS (
 SELECT count(*) FROM held;
 
 -- name: known_documents
--- Which of these records the lake holds as they are; asked before embedding, so that none is
--- embedded twice. What differs from another export of the same format is a version to take in.
+-- Return which of these records the lake has with equal content. Asked before embedding, so that no
+-- record is embedded twice. A record that differs from another export of the same format is a new
+-- version.
 SELECT k.n FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[],
     %(hashes)s::uuid[]) WITH ORDINALITY AS k (data_type, record_key, partition_at, hash, n)
 WHERE EXISTS (SELECT FROM user_data.documents AS d
@@ -265,7 +267,7 @@ WHERE EXISTS (SELECT FROM user_data.documents AS d
               AND v.record_key = k.record_key AND v.content_hash = k.hash)));
 
 -- name: held_documents
--- Which of these records the lake holds, in whatever version.
+-- Return which of these records the lake has, in any version.
 SELECT k.n FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (data_type, record_key, partition_at, n)
 WHERE EXISTS (SELECT FROM user_data.documents AS d
@@ -273,21 +275,21 @@ WHERE EXISTS (SELECT FROM user_data.documents AS d
       AND d.partition_at = k.partition_at);
 
 -- name: known_locations
--- Which of these locations the lake has already.
+-- Return which of these locations the lake has.
 SELECT k.n FROM unnest(%(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (record_key, at, n)
 WHERE EXISTS (SELECT FROM timeseries.locations AS l
     WHERE l.user_id = %(user_id)s AND l.record_key = k.record_key AND l.at = k.at);
 
 -- name: known_metrics
--- Which of these metrics the lake has already.
+-- Return which of these metrics the lake has.
 SELECT k.n FROM unnest(%(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (record_key, at, n)
 WHERE EXISTS (SELECT FROM timeseries.metrics AS m
     WHERE m.user_id = %(user_id)s AND m.record_key = k.record_key AND m.at = k.at);
 
 -- name: drift
--- Fields that a format does not know; a chunk is loaded once.
+-- Note fields that a format does not know. A chunk loads once, so the numbers add up.
 INSERT INTO imports.drift AS d (job_id, user_id, format, field, records, first_file_id)
 VALUES (%(job_id)s, %(user_id)s, %(format)s, %(field)s, %(records)s, %(file_id)s)
 ON CONFLICT (job_id, format, field, user_id) DO UPDATE SET records = d.records + excluded.records;
@@ -309,7 +311,7 @@ SELECT imports.analyze_month(%(parent)s::regclass, %(month)s);
 SELECT user_data.analyze_search();
 
 -- name: ensure_model
--- The id of a model, registered with its partition of vectors if it is new.
+-- Return the id of a model. A new one is registered and gets a partition of vectors.
 SELECT vectors.ensure_model(%(name)s, %(revision)s, %(dimension)s, %(tier)s);
 
 -- name: ensure_index
@@ -317,32 +319,33 @@ SELECT vectors.ensure_model(%(name)s, %(revision)s, %(dimension)s, %(tier)s);
 SELECT vectors.ensure_index(%(model_id)s, %(at_least)s);
 
 -- name: models_at_rest
--- Models for whose vectors nothing of the user's waits.
+-- Return the models without waiting documents of the user.
 SELECT m.id FROM vectors.models AS m
 WHERE NOT EXISTS (SELECT FROM vectors.waiting AS w WHERE w.user_id = %(user_id)s
     AND w.model IN (m.tier, m.name) AND w.attempts < %(most)s)
 ORDER BY m.id;
 
 -- name: is_indexed
--- Whether a model's vectors have an index.
+-- Return whether a model's vectors have an index.
 SELECT to_regclass(format('vectors.embeddings_m%%s_hnsw', %(model_id)s::integer)) IS NOT NULL
     AS is_indexed;
 
 -- name: make_way
--- Drop a model's vector index before many vectors are added, where that is faster.
+-- Drop a model's vector index before many vectors are added, if that is faster.
 SELECT vectors.make_way(%(model_id)s, %(model)s);
 
 -- name: wait_shortly
--- An index that is being built lets nothing into its table: not waited for in the middle of a load.
+-- Limit the wait for locks: an index that is being built locks its table, and a load does not wait
+-- for that.
 SELECT set_config('lock_timeout', '20s', true);
 
 -- name: cached_vectors
--- Vectors of texts that this user's lake has embedded before.
+-- Return the vectors of texts that this user's lake has embedded before.
 SELECT text_hash, embedding FROM vectors.cache
 WHERE user_id = %(user_id)s AND model_id = %(model_id)s AND text_hash = ANY(%(hashes)s);
 
 -- name: cache_vectors
--- Keep the vector of a text for the next time.
+-- Store the vector of a text in the cache.
 INSERT INTO vectors.cache (user_id, model_id, text_hash, embedding)
 VALUES (%(user_id)s, %(model_id)s, %(text_hash)s, %(embedding)s)
 ON CONFLICT DO NOTHING;

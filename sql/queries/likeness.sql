@@ -1,12 +1,12 @@
--- Near duplicates behind the load. All run as one user.
+-- Find near duplicates after the load. All run as one user.
 
 -- name: users_waiting
--- Whose documents wait to be compared.
+-- Return the users with documents that wait to be compared.
 SELECT DISTINCT user_id FROM analytics.uncompared;
 
 -- name: hold
--- One process compares a user's documents at a time, so that each sees all that came before. The
--- lock is the session's, since images are decoded outside any transaction.
+-- Take the lock on a user's comparison, so that each process sees all earlier results. The lock is
+-- the session's, since images are decoded outside any transaction.
 SELECT imports.keep_hold(%(user_id)s, 'alike') AS held;
 
 -- name: let_go
@@ -14,8 +14,8 @@ SELECT imports.keep_hold(%(user_id)s, 'alike') AS held;
 SELECT imports.end_hold(%(user_id)s, 'alike');
 
 -- name: waiting
--- Some of the queue, with what is compared of each document; no record key where it is gone. They
--- stay in the queue until `take`.
+-- Return a part of the queue, with the compared content of each document; the record key is null if
+-- the document is gone. The entries stay in the queue until `take`.
 SELECT q.place, q.document_id AS id, d.record_key,
     CASE WHEN d.metadata#>>'{blob,media_type}' LIKE 'image/%%'
         THEN d.metadata#>>'{blob,sha256}' END AS image,
@@ -28,8 +28,8 @@ LEFT JOIN LATERAL (SELECT * FROM user_data.documents AS d
 ORDER BY q.document_id;
 
 -- name: take
--- Out of the queue, by their places in it: what was put there since, of the same documents, stays.
--- Those that the lake still has.
+-- Remove entries from the queue by their place in it, so that newer entries of the same documents
+-- stay. Return those whose document the lake still has.
 WITH taken AS (
     DELETE FROM analytics.uncompared
     WHERE ctid = ANY(%(places)s::text[]::tid[]) AND document_id = ANY(%(ids)s::bigint[])
@@ -41,7 +41,7 @@ FROM taken AS t CROSS JOIN LATERAL (SELECT 1 FROM user_data.documents AS d
       AND d.partition_at = t.partition_at) AS d;
 
 -- name: forget_links
--- Of documents that are compared again.
+-- Delete the links of documents that are compared again.
 DELETE FROM user_data.relations AS r USING analytics.fingerprints AS f
 WHERE f.document_id = ANY(%(ids)s::bigint[]) AND r.user_id = %(user_id)s
   AND r.relation = 'near_duplicate_of'
@@ -71,8 +71,8 @@ FROM analytics.fingerprints AS f, unnest(f.bands) AS b
 WHERE f.document_id = ANY(%(ids)s::bigint[]) ORDER BY 2, 3;
 
 -- name: candidates
--- Documents that share a band with one of these. Of a band that very many share, the first few:
--- they are copies of each other, and to be linked to one is enough.
+-- Return documents that share a band with one of these. Of a very frequent band, return the first
+-- few: its documents are copies of each other, and a link to one is enough.
 WITH pairs AS (
     SELECT DISTINCT own.document_id, own.kind, near.document_id AS other
     FROM analytics.fingerprints AS own

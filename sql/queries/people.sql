@@ -1,8 +1,8 @@
--- Who stands in the records of a user. All run as that user.
+-- Find persons in the records of a user. All run as that user.
 
 -- name: people
--- People with as many records as they stand in, most first. One person may have several lines: an
--- address, a number, a handle.
+-- Return people with the number of records that mention each, most first. One person may have
+-- several rows: an address, a number, a handle.
 SELECT e.kind, e.value, e.name, count(DISTINCT m.record_key) AS records
 FROM user_data.entities AS e JOIN user_data.mentions AS m USING (user_id, entity_key)
 WHERE e.user_id = %(user_id)s AND e.kind IN ('address', 'phone', 'handle', 'person_name')
@@ -10,8 +10,8 @@ GROUP BY e.entity_key, e.kind, e.value, e.name
 ORDER BY records DESC, e.value LIMIT %(n)s;
 
 -- name: with_person
--- Everything that a person stands in, latest first. `who` is an address, a number, a handle or a
--- name; what a contact gives beside it (the other address, the number) is the same person.
+-- Return every record that mentions a person, latest first. `who` is an address, a number, a handle
+-- or a name. Whatever else a contact lists (another address, a number) is the same person.
 SELECT d.id, d.record_type, d.source, d.source_timestamp, d.title,
     string_agg(DISTINCT m.role, ', ' ORDER BY m.role) AS roles
 FROM user_data.mentions AS m JOIN user_data.documents AS d

@@ -1,7 +1,8 @@
--- Scores of what a job loaded: each record's problems as rule names, counted by file. As one user.
+-- Score what a job loaded: each record's problems as rule names, counted by file. Run as one user.
 
 -- name: judge_documents
--- A rule is named KIND:WHAT. `needed` are fields of which a record of a type has one at least.
+-- Count the problems of a job's documents by file. A rule is named KIND:WHAT. `needed` lists fields
+-- of which a record of a type must have at least one.
 SELECT file_id, problems, count(*) AS records FROM (
     SELECT d.file_id, array_remove(ARRAY[
         CASE WHEN d.source_timestamp IS NULL AND d.record_type = ANY(%(timed)s::text[])
@@ -46,7 +47,8 @@ SELECT file_id, problems, count(*) AS records FROM (
 GROUP BY file_id, problems;
 
 -- name: judge_locations
--- Between two points of one source, what both say of their accuracy is no way that was gone.
+-- Count the problems of a job's locations by file. A distance within the accuracy of two points of
+-- one source is no movement.
 SELECT file_id, problems, count(*) AS records FROM (
     SELECT p.file_id, array_remove(ARRAY[
         CASE WHEN p.at > now() + interval '1 day' THEN 'accuracy:in_future' END,
@@ -102,11 +104,11 @@ FROM jsonb_to_recordset(%(scores)s) AS s (file_id bigint, records bigint, quaran
     completeness float8, accuracy float8, consistency float8, problems jsonb, below text[]);
 
 -- name: scored
--- Note on the job which state of it the scores are of.
+-- Note on the job which of its states the scores are of.
 UPDATE imports.jobs SET scored = %(scored)s WHERE id = %(job_id)s;
 
 -- name: jobs_to_score
--- Ended jobs that have changed since they were scored, or never were.
+-- Return ended jobs that changed since they were scored, or were never scored.
 SELECT id, user_id FROM imports.jobs
 WHERE completed_at IS NOT NULL AND status IN ('done', 'failed', 'cancelled')
   AND (scored IS NULL OR (scored->>'loaded')::bigint <> records_loaded
@@ -115,7 +117,8 @@ WHERE completed_at IS NOT NULL AND status IN ('done', 'failed', 'cancelled')
 ORDER BY completed_at LIMIT %(n)s;
 
 -- name: of_job
--- The latest scores of a job and its files; the job first, then the files with most problems.
+-- Return the latest scores of a job and its files: the job first, then the files with most
+-- problems.
 SELECT q.file_id, f.path, f.format, q.scored_at, q.records, q.quarantined, q.completeness,
     q.accuracy, q.consistency, q.problems, q.below
 FROM analytics.quality_now AS q LEFT JOIN imports.files AS f ON f.id = q.file_id
@@ -125,6 +128,6 @@ ORDER BY q.file_id IS NOT NULL, least(q.completeness, q.accuracy, q.consistency)
     q.file_id LIMIT %(n)s;
 
 -- name: history
--- The scores of the job as a whole, each time that they were taken.
+-- Return each scoring of the job as a whole.
 SELECT scored_at, records, completeness, accuracy, consistency FROM analytics.quality
 WHERE job_id = %(job_id)s AND file_id IS NULL ORDER BY scored_at, id;

@@ -1,7 +1,8 @@
--- Quarantined records that are tried again, mended or given up, and imports taken back.
+-- Retry, edit and discard quarantined records, and take imports back.
 
 -- name: open_records
--- Open records of a user from an id on, of chunks that are done: the others' counts still move.
+-- Return open records of a user from an id on. Their chunks are done, since other counts still
+-- change.
 SELECT q.id, q.job_id, q.user_id, q.file_id, q.chunk_id, q.locator, q.attempts, q.code,
     coalesce(q.mended, q.raw) AS raw, q.mended IS NOT NULL AS by_hand, c.format, c.embed, j.zone
 FROM imports.quarantine AS q JOIN imports.chunks AS c ON c.id = q.chunk_id
@@ -13,7 +14,7 @@ WHERE q.status = 'open' AND q.id > %(after)s AND c.status = 'done'
 ORDER BY q.id LIMIT %(n)s;
 
 -- name: waiting_records
--- Open records that can't be tried yet, because their chunk is not done.
+-- Return open records that cannot be retried yet, because their chunk is not done.
 SELECT count(*) FROM imports.quarantine AS q JOIN imports.chunks AS c ON c.id = q.chunk_id
 WHERE q.status = 'open' AND c.status <> 'done'
   AND (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)
@@ -21,13 +22,14 @@ WHERE q.status = 'open' AND c.status <> 'done'
   AND (%(id)s::bigint IS NULL OR q.id = %(id)s);
 
 -- name: job_of
--- The job of quarantined records, as far as a retry needs it.
+-- Return the facts about a job that a retry of its records needs.
 SELECT id, user_id, status, archived_path, source_name, size_bytes, sha256, media_type,
     completed_at, remaining, records_seen
 FROM imports.jobs WHERE id = %(job_id)s;
 
 -- name: hold_job
--- A transaction that changes the counts of a job from outside its chunks holds the job first.
+-- Lock the job: the first statement of a transaction that changes its counts from outside its
+-- chunks.
 SELECT id, records_seen, records_quarantined, alerted_at FROM imports.jobs
 WHERE id = %(job_id)s FOR NO KEY UPDATE;
 
@@ -36,23 +38,23 @@ WHERE id = %(job_id)s FOR NO KEY UPDATE;
 UPDATE imports.jobs SET alerted_at = now() WHERE id = %(job_id)s;
 
 -- name: open_count
--- Records of a job that wait for somebody to look at them.
+-- Count the open records of a job.
 SELECT count(*) FROM imports.quarantine WHERE job_id = %(job_id)s AND status = 'open';
 
 -- name: open_of_code
--- How many of those have a code, and what the first of them says.
+-- Count those with a code, and return the detail of the first.
 SELECT count(*), (array_agg(detail ORDER BY id))[1] AS detail FROM imports.quarantine
 WHERE job_id = %(job_id)s AND status = 'open' AND code = %(code)s;
 
 -- name: hold_records
--- The records that are still as they were read; another retry may have been quicker.
+-- Lock the records that are still as they were read. Another retry may have ended the others.
 SELECT q.id FROM imports.quarantine AS q
 JOIN unnest(%(ids)s::bigint[], %(attempts)s::integer[]) AS k (id, attempts)
     ON q.id = k.id AND q.attempts = k.attempts
 WHERE q.status = 'open' ORDER BY q.id FOR UPDATE OF q;
 
 -- name: held_by_file
--- Of these documents, how many this file of the job has given already.
+-- Return how many of these documents this file of the job has loaded already.
 SELECT count(*) FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[])
     AS k (data_type, record_key, at)
 WHERE EXISTS (SELECT FROM user_data.documents AS d
@@ -63,12 +65,12 @@ WHERE EXISTS (SELECT FROM user_data.documents AS d
           AND c.record_key = k.record_key AND c.at = k.at AND c.file_id = %(file_id)s);
 
 -- name: record_loaded
--- A retried record is in the lake now.
+-- Close a retried record that loaded.
 UPDATE imports.quarantine SET status = 'loaded', attempts = attempts + 1, became = %(became)s
 WHERE id = %(id)s;
 
 -- name: records_still_bad
--- Retried records were rejected again.
+-- Note that retried records were rejected again.
 UPDATE imports.quarantine SET attempts = attempts + 1 WHERE id = ANY(%(ids)s);
 
 -- name: count_again
@@ -76,7 +78,8 @@ UPDATE imports.quarantine SET attempts = attempts + 1 WHERE id = ANY(%(ids)s);
 SELECT imports.count_again(%(job_id)s, %(file_id)s, %(chunk_id)s, %(by)s);
 
 -- name: discard
--- Given up: they stay in the counts of the job, and keep their bytes unless told otherwise.
+-- Discard records. They stay in the counts of the job, and keep their bytes unless `--delete` is
+-- given.
 UPDATE imports.quarantine SET status = 'discarded', reason = %(reason)s,
     raw = CASE WHEN %(delete)s THEN '' ELSE raw END,
     mended = CASE WHEN %(delete)s THEN NULL ELSE mended END
@@ -87,12 +90,12 @@ WHERE status = 'open'
 RETURNING id, job_id;
 
 -- name: mend
--- Other bytes in the place of the raw ones, which stay.
+-- Store edited bytes beside the raw ones.
 UPDATE imports.quarantine SET mended = %(mended)s WHERE id = %(id)s AND status = 'open'
 RETURNING job_id;
 
 -- name: export_page
--- The next quarantined records for an export, with their bytes.
+-- Return the next quarantined records for an export, with their bytes.
 SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
     q.reason, q.created_at, q.raw, q.mended
 FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
@@ -102,10 +105,10 @@ WHERE q.id > %(after)s
 ORDER BY q.id LIMIT %(n)s;
 
 -- name: unnoted
--- Jobs that had duplicates before duplicates were noted: nobody knows of which rows.
+-- Return jobs whose duplicates were not noted, because an older version imported them.
 SELECT count(*) FROM imports.jobs
 WHERE NOT claims_kept AND id <> %(job_id)s AND records_duplicate > 0;
 
 -- name: roll_back
--- Take the rows of a job out of the lake; how many of each kind.
+-- Delete the rows of a job from the lake. Return their number by kind.
 SELECT * FROM imports.roll_back(%(job_id)s);

@@ -1,16 +1,16 @@
--- What ends the waits of chunks sooner than their time: a service that answers again, a broker that
--- has lost every message, a clock that was set back.
+-- End the waits of chunks early: a service answers again, the broker lost every message, or a clock
+-- was set back.
 
 -- name: waiting_codes
--- The errors for which chunks of open jobs wait.
+-- Return the errors for which chunks of open jobs wait.
 SELECT DISTINCT c.last_error_code AS code
 FROM imports.chunks AS c JOIN imports.jobs AS j ON j.id = c.job_id
 WHERE j.completed_at IS NULL AND c.status = 'ready' AND c.enqueued_at IS NULL
   AND c.last_error_code IS NOT NULL;
 
 -- name: answers
--- The service answers: what waits for it goes on at once. What fails though the service answers
--- waits longer after every fourth time.
+-- End the waits for a service that answers. A chunk that fails although the service answers waits
+-- longer after every fourth time.
 UPDATE imports.chunks AS c
 SET not_before = clock_timestamp()
     + make_interval(secs => least(%(delay_s)s * 2 ^ (least(c.publish_count, 40) / 4), 300))
@@ -22,7 +22,7 @@ WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready' AND c.en
 RETURNING c.id;
 
 -- name: is_away
--- The service does not answer: what is tried meanwhile counts for no longer wait.
+-- Note that the service does not answer: attempts meanwhile do not make the wait longer.
 UPDATE imports.chunks AS c
 SET publish_count = 0
 FROM imports.jobs AS j
@@ -31,12 +31,12 @@ WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready' AND c.en
 RETURNING c.id;
 
 -- name: has_room
--- 16 MB for a moment, to see whether the database's disk takes them.
+-- Write 16 MB temporarily, to see whether the database's disk has room.
 CREATE TEMPORARY TABLE room ON COMMIT DROP AS
 SELECT repeat('x', 1900) AS filler FROM generate_series(1, 8500);
 
 -- name: forget_messages
--- The broker has lost every message: none names these chunks any more.
+-- Note that the broker lost every message, so that none names these chunks.
 UPDATE imports.chunks AS c
 SET enqueued_at = NULL, publish_count = 0
 FROM imports.jobs AS j
@@ -45,7 +45,8 @@ WHERE j.id = c.job_id AND j.completed_at IS NULL AND c.status = 'ready'
 RETURNING c.id;
 
 -- name: chunks_ahead
--- The clock was set back: no lease, wait or message reaches further ahead than those made now.
+-- Correct leases, waits and messages that end later than new ones would, since the clock was set
+-- back.
 UPDATE imports.chunks AS c
 SET lease_expires = CASE WHEN c.status = 'leased'
         THEN least(c.lease_expires, clock_timestamp() + make_interval(secs => %(lease_s)s)) END,

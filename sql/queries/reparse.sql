@@ -1,11 +1,10 @@
--- A better parser reads originals again: what differs is renewed, and nothing else.
---
--- In one transaction that holds the lake alone: every outcome of some files of a job goes into
--- `reread` as keys and hashes, is set against the rows that the files have (`own`), and what was
--- decided stands in `chosen`. Only then are the contents of what is to be written sent.
+-- Read originals again with a better parser, and change only what differs. One transaction locks
+-- the lake alone. It writes each outcome of some files of a job to `reread`, as keys and hashes,
+-- compares these with the rows that the files have (`own`), and writes the decisions to `chosen`.
+-- Only then is the content of rows to be written sent.
 
 -- name: jobs
--- Ended jobs of a user that have files which a format may read otherwise today.
+-- Return ended jobs of a user with files that a format may read in another way today.
 SELECT j.id, j.user_id, j.source_name, j.archived_path, j.size_bytes, j.sha256, j.media_type,
     j.zone
 FROM imports.jobs AS j
@@ -13,7 +12,8 @@ WHERE j.status = 'done' AND (%(job_id)s::uuid IS NULL OR j.id = %(job_id)s)
 ORDER BY j.created_at, j.id;
 
 -- name: files
--- Members that the format read in other versions, and those that another or none read.
+-- Return members that the format read in other versions, and those that another format or none
+-- read.
 SELECT id, ordinal, path, sha256, disposition, format, format_version, counts
 FROM imports.files
 WHERE job_id = %(job_id)s AND ordinal > %(after)s AND sha256 IS NOT NULL AND settled
@@ -24,7 +24,7 @@ WHERE job_id = %(job_id)s AND ordinal > %(after)s AND sha256 IS NOT NULL AND set
 ORDER BY ordinal LIMIT %(n)s;
 
 -- name: chunks_of
--- The chunks that the slices of some files stand in, in order.
+-- Return the chunks with the slices of some files, in order.
 SELECT (s.value->>0)::bigint AS file_id, (s.value->>1)::bigint AS start, c.id, c.embed
 FROM imports.chunks AS c, jsonb_array_elements(c.slices) AS s
 WHERE c.job_id = %(job_id)s AND c.kind = 'records' AND c.status = 'done'
@@ -32,7 +32,8 @@ WHERE c.job_id = %(job_id)s AND c.kind = 'records' AND c.status = 'done'
 ORDER BY 1, 2, c.id;
 
 -- name: set_aside
--- Records of some files that are not to be read where they lie: poison, and what a person mended.
+-- Return the records of some files that are not read from the file: poison, and records edited by
+-- hand.
 SELECT q.id, q.file_id, q.chunk_id, q.code, q.status, q.mended,
     split_part(substr(q.locator, 7), '-', 1)::bigint AS start,
     split_part(q.locator, '-', 2)::bigint AS stop
@@ -43,15 +44,16 @@ WHERE q.job_id = %(job_id)s AND q.file_id = ANY(%(files)s)
 ORDER BY q.file_id, start, q.id;
 
 -- name: hold_job
--- The job, if it is still as it was; who changes its counts from outside holds it first.
+-- Lock the job if it is unchanged: the first statement of a transaction that changes its counts
+-- from outside.
 SELECT id FROM imports.jobs WHERE id = %(job_id)s AND status = 'done' FOR NO KEY UPDATE;
 
 -- name: read_in_zone
--- From now on the clocks of the job that name no zone are read in this one.
+-- Set the zone in which the job's clocks without a zone are read from now on.
 UPDATE imports.jobs SET zone = %(zone)s WHERE id = %(job_id)s AND zone IS DISTINCT FROM %(zone)s;
 
 -- name: insert_chunk
--- A chunk for files that this format had not read; it is done with the commit.
+-- Insert a chunk for files that this format had not read. It is done with the commit.
 INSERT INTO imports.chunks (job_id, user_id, kind, identity, stage, status, done_at, format,
     format_version, embed, slices)
 VALUES (%(job_id)s, %(user_id)s, 'records', %(identity)s, 'load', 'done', now(), %(format)s,
@@ -59,7 +61,7 @@ VALUES (%(job_id)s, %(user_id)s, 'records', %(identity)s, 'load', 'done', now(),
 RETURNING id;
 
 -- name: leave_chunks
--- Files that another format reads now are no part of their old chunks any more.
+-- Remove files that another format reads now from their old chunks.
 UPDATE imports.chunks AS c SET slices = coalesce((
     SELECT jsonb_agg(s.value ORDER BY s.nth) FROM jsonb_array_elements(c.slices)
         WITH ORDINALITY AS s (value, nth)
@@ -72,20 +74,20 @@ UPDATE imports.chunks SET format_version = %(version)s
 WHERE id = ANY(%(chunks)s) AND format_version IS DISTINCT FROM %(version)s;
 
 -- name: create_reread
--- Hold the keys of all records that were read again.
+-- Create a table for the keys of all records that are read again.
 CREATE TEMPORARY TABLE reread (
     slot integer, n integer, file_id bigint, chunk_id bigint, data_type text, said_key uuid,
     base_key uuid, at timestamptz, content_hash uuid, by_hand bigint, shared_key uuid, becomes uuid
 ) ON COMMIT DROP;
 
 -- name: create_bad
--- Hold the records that were rejected this time.
+-- Create a table for the records that are rejected this time.
 CREATE TEMPORARY TABLE bad (
     slot integer, n integer, file_id bigint, locator text, code text, detail text
 ) ON COMMIT DROP;
 
 -- name: create_attached
--- Hold the paths of the attachments that came out this time.
+-- Create a table for the paths of the attachments that come out this time.
 CREATE TEMPORARY TABLE attached (path text) ON COMMIT DROP;
 
 -- name: grant_reread
@@ -112,8 +114,8 @@ COPY bad FROM STDIN;
 COPY attached FROM STDIN;
 
 -- name: pair
--- Rejections of today beside quarantined records at the same place, one to one. Those that a
--- person mended are set against a rejection only after those that still wait.
+-- Pair present rejections with quarantined records at the same place, one to one. A record that was
+-- edited by hand is paired only after those that are still open.
 CREATE TEMPORARY TABLE paired ON COMMIT DROP AS
 SELECT h.id, h.status, h.by_hand, b.slot, b.n, b.code, b.detail
 FROM (SELECT q.id, q.file_id, q.locator, q.status, q.mended IS NOT NULL AS by_hand,
@@ -127,12 +129,13 @@ FULL JOIN (SELECT *, row_number() OVER (PARTITION BY file_id, locator ORDER BY s
            FROM bad) AS b USING (file_id, locator, k);
 
 -- name: read_in_place
--- Mended records that can be read where they lie now: the original speaks again.
+-- Close the edits of records that the format can read from the original now.
 UPDATE imports.quarantine AS q SET mended = NULL, became = 1
 FROM paired AS p WHERE p.id = q.id AND p.n IS NULL AND q.status = 'loaded' AND p.by_hand;
 
 -- name: drop_by_hand
--- Outcomes of mended bytes that are of no use: the original gives them too, or speaks again.
+-- Drop outcomes of edited bytes that are not needed: the original gives the record too, or can be
+-- read.
 DELETE FROM reread AS r WHERE r.by_hand IS NOT NULL AND (
     NOT EXISTS (SELECT FROM imports.quarantine AS q
         WHERE q.id = r.by_hand AND q.status = 'loaded' AND q.mended IS NOT NULL)
@@ -140,7 +143,7 @@ DELETE FROM reread AS r WHERE r.by_hand IS NOT NULL AND (
         AND s.base_key = r.base_key));
 
 -- name: still_by_hand
--- What mended bytes give today; nothing at all, and the record is open again.
+-- Store what edited bytes give today. If they give nothing, the record is open again.
 UPDATE imports.quarantine AS q SET
     status = CASE WHEN x.good THEN 'loaded' ELSE 'open' END,
     became = CASE WHEN x.good
@@ -149,13 +152,13 @@ FROM unnest(%(ids)s::bigint[], %(good)s::boolean[]) AS x (id, good)
 WHERE q.id = x.id AND q.status = 'loaded' AND q.mended IS NOT NULL;
 
 -- name: close_good
--- Records that were set aside and are good now.
+-- Close quarantined records that are good now.
 UPDATE imports.quarantine AS q SET status = 'loaded', became = 1, attempts = attempts + 1
 FROM paired AS p WHERE p.id = q.id AND p.n IS NULL AND q.status IN ('open', 'discarded')
 RETURNING q.id;
 
 -- name: keep_bad
--- Records that are still bad, if with another code; or again.
+-- Update records that are still bad, or bad again, with their present code.
 UPDATE imports.quarantine AS q SET status = 'open', code = p.code, detail = p.detail
 FROM paired AS p
 WHERE p.id = q.id AND p.n IS NOT NULL
@@ -163,15 +166,15 @@ WHERE p.id = q.id AND p.n IS NOT NULL
   AND (q.status, q.code, q.detail) <> ('open', p.code, p.detail);
 
 -- name: newly_bad
--- Rejections that no quarantined record stands for yet.
+-- Return rejections without a quarantined record.
 SELECT slot, n FROM paired WHERE id IS NULL ORDER BY slot, n;
 
 -- name: last_position
--- The last position among the quarantined records of a chunk.
+-- Return the last position among the quarantined records of a chunk.
 SELECT coalesce(max(position), -1) AS last FROM imports.quarantine WHERE chunk_id = %(chunk)s;
 
 -- name: create_own
--- Hold the stored records of the job that is read again.
+-- Create a table for the stored records of the job that is read again.
 CREATE TEMPORARY TABLE own (
     ref bigint GENERATED ALWAYS AS IDENTITY, id bigint, version_id bigint, data_type text,
     record_key uuid, at timestamptz, content_hash uuid, source text, file_id bigint, chunk_id bigint,
@@ -183,7 +186,7 @@ CREATE TEMPORARY TABLE own (
 TRUNCATE own;
 
 -- name: fill_own
--- The rows that some files of a job have.
+-- Fill it with the rows of some files of the job.
 INSERT INTO own (id, version_id, data_type, record_key, at, content_hash, source, file_id, chunk_id,
     own_key)
 SELECT id, NULL, data_type, record_key, partition_at, content_hash, source, file_id, chunk_id,
@@ -205,17 +208,17 @@ FROM timeseries.metrics
 WHERE user_id = %(user_id)s AND job_id = %(job_id)s AND file_id = ANY(%(files)s);
 
 -- name: analyze_reread
--- Give the planner statistics of these tables, which have none.
+-- Compute statistics of these tables for the planner.
 ANALYZE reread, own;
 
 -- name: name_once
--- Equal records of a file are one fact: each has the key that it says.
+-- Give each record of a format without repeats its plain key: equal records of a file are one fact.
 UPDATE reread SET becomes = said_key;
 
 -- name: name_shared
--- Records that share a key are called by it, or by their own. Of a file's rows, those under keys of
--- their own stay so, and the one that has the shared key is the record whose own key it says, else
--- the likest. What the file has no row of is called as a load would call it.
+-- Choose the key of each record that may share one. Rows of the file under keys of their own keep
+-- them. The row with the shared key is the record whose own key it names, else the most similar
+-- one. A record without a row of the file is named as a load would name it.
 WITH said AS (
     SELECT file_id, data_type, said_key, shared_key, at, content_hash, slot, n,
         EXISTS (SELECT FROM own AS o WHERE o.file_id = r.file_id AND o.record_key = r.said_key)
@@ -251,8 +254,8 @@ UPDATE reread AS r SET becomes = r.shared_key FROM called AS c
 WHERE r.file_id = c.file_id AND r.shared_key = c.shared_key AND r.said_key = c.said_key;
 
 -- name: loop_no_joins
--- What is counted over counted rows is thought to be one row, and a loop over 40,000 times 40,000
--- of them to be cheap.
+-- Forbid nested loops in this transaction. The planner takes a count over counted rows for one row,
+-- and would loop over 40,000 times 40,000.
 SET LOCAL enable_nestloop = off;
 
 -- name: loop_joins
@@ -260,8 +263,9 @@ SET LOCAL enable_nestloop = off;
 SET LOCAL enable_nestloop = on;
 
 -- name: name_repeats
--- Equal records of a file are several facts. Those that say what a row says are that row, whatever
--- order they were loaded in; the others take the numbers that are left, in the order of the file.
+-- Number equal records of a file, which are several facts. A record that equals a row keeps the
+-- row's number, in whatever order they loaded. The others take the numbers that are left, in the
+-- order of the file.
 WITH said AS (
     SELECT slot, n, file_id, base_key, content_hash,
         row_number() OVER (PARTITION BY file_id, base_key ORDER BY slot, n) AS nth,
@@ -296,7 +300,8 @@ WHERE r.slot = x.slot AND r.n = x.n;
 SELECT imports.forget_unsaid(%(job_id)s, %(files)s::bigint[]);
 
 -- name: leave
--- Rows that their file gives no more. (An outer join: with OR, NOT EXISTS is asked row by row.)
+-- Select the rows that their file does not give any more. (An outer join, since with OR, NOT EXISTS
+-- would run for each row.)
 CREATE TEMPORARY TABLE leaving ON COMMIT DROP AS
 SELECT o.data_type, o.record_key, o.at, o.version_id, o.file_id
 FROM (SELECT *, row_number() OVER (PARTITION BY file_id, record_key
@@ -310,11 +315,11 @@ WHERE o.nth > 1 OR r.becomes IS NULL;
 GRANT SELECT ON leaving TO datapunk_owner;
 
 -- name: let_go
--- Take the records that are not read any more out of the lake; how many of each kind.
+-- Delete the records that are not read any more from the lake. Return their number by kind.
 SELECT g.*, (SELECT count(*) FROM leaving) AS rows FROM imports.let_go(%(job_id)s) AS g;
 
 -- name: choose
--- One outcome for each record of a file: the one that says what the row says, else the first.
+-- Choose one outcome for each record of a file: the one that equals the row, else the first.
 CREATE TEMPORARY TABLE chosen ON COMMIT DROP AS
 SELECT DISTINCT ON (r.file_id, r.becomes) r.slot, r.n, r.file_id, r.chunk_id, r.data_type,
     r.becomes AS key, r.at, r.content_hash, o.id, o.version_id, o.data_type AS own_type,
@@ -337,8 +342,8 @@ CREATE INDEX ON chosen (slot);
 GRANT SELECT ON chosen TO datapunk_owner;
 
 -- name: leave_to_others
--- Records that another file's row stands for stay duplicates, unless that file was read in the same
--- version and says something else: then they are two versions, as they would be in a new import.
+-- Keep records as duplicates if another file's row has them, unless that file was read in the same
+-- version and differs. Then they are two versions, as in a new import.
 UPDATE chosen AS x SET state = 'had'
 FROM imports.claims AS c
 WHERE x.state = 'new' AND c.user_id = %(user_id)s AND c.job_id = %(job_id)s
@@ -353,7 +358,7 @@ WHERE x.state = 'new' AND c.user_id = %(user_id)s AND c.job_id = %(job_id)s
 ANALYZE chosen;
 
 -- name: states
--- What is to be done with the outcomes of some slots.
+-- Return what to do with the outcomes of some slots.
 SELECT slot, n, CASE WHEN data_type IN ('locations', 'metrics') THEN data_type ELSE 'documents' END
     AS "table", state, key
 FROM chosen WHERE slot BETWEEN %(first)s AND %(last)s ORDER BY slot, n;
@@ -364,7 +369,7 @@ TRUNCATE stage_documents, stage_locations, stage_metrics, stage_mentions, stage_
     stage_vectors;
 
 -- name: renew_documents
--- Replace stored documents by those that were read again; counts by file and chunk.
+-- Replace stored documents by those that were read again. Return counts by file and chunk.
 SELECT key, file, chunk, merged, reworded
 FROM user_data.renew_documents(%(job_id)s, %(version)s, %(file_ids)s::bigint[]);
 
@@ -378,7 +383,7 @@ FROM timeseries.renew(%(series)s, %(job_id)s, %(file_ids)s::bigint[]) GROUP BY 1
 SELECT user_data.forget_meaning();
 
 -- name: outcomes
--- Of each file and chunk: good outcomes, those that stand as rows of the file, and those rows.
+-- Count for each file and chunk the good outcomes, those with a row of the file, and those rows.
 SELECT x.file_id, x.chunk_id, sum(x.good)::bigint AS good, sum(x.stands)::bigint AS stands,
     sum(x.rows)::bigint AS rows
 FROM (SELECT file_id, chunk_id, count(*) AS good, 0 AS stands, 0 AS rows FROM reread GROUP BY 1, 2
@@ -396,19 +401,19 @@ WHERE job_id = %(job_id)s AND file_id = ANY(%(files)s) AND status IN ('open', 'd
 GROUP BY 1, 2;
 
 -- name: tallies
--- What the chunks of a job say of some files.
+-- Return the counts that the chunks of a job have for some files.
 SELECT c.id AS chunk_id, t.key::bigint AS file_id, t.value AS counts
 FROM imports.chunks AS c, jsonb_each(c.tally) AS t
 WHERE c.job_id = %(job_id)s AND c.kind = 'records' AND t.key::bigint = ANY(%(files)s);
 
 -- name: renew_file
--- A file that had no format is handled now.
+-- Mark a file that had no format as handled.
 UPDATE imports.files SET disposition = 'handled', reason = NULL, detail = NULL,
     format = %(format)s, format_version = %(version)s, context = %(context)s,
     encoding = %(encoding)s, counts = %(zero)s::jsonb || counts
 WHERE id = %(file_id)s;
 
 -- name: drop_drift
--- Fields that the format knows by now are no news.
+-- Delete the drift of fields that the format knows now.
 DELETE FROM imports.drift WHERE job_id = %(job_id)s AND format = %(format)s
   AND (%(fields)s::text[] IS NULL OR field = ANY(%(fields)s));

@@ -1,15 +1,15 @@
--- Search: what is to be indexed, and what is looked for. All run as one user.
+-- Index documents, and search them. All run as one user.
 
 -- name: waiting_users
--- Whose documents wait to be indexed.
+-- Return the users with documents that wait to be indexed.
 SELECT DISTINCT user_id FROM user_data.unindexed;
 
 -- name: waiting
--- How many documents of the user wait to be indexed, up to a bound.
+-- Count the documents of the user that wait to be indexed, up to a bound.
 SELECT count(*) FROM (SELECT FROM user_data.unindexed LIMIT %(most)s) AS queue;
 
 -- name: index_some
--- Take some documents out of the queue and make them findable; how many were taken.
+-- Index some documents of the queue. Return how many left it.
 WITH taken AS (
     DELETE FROM user_data.unindexed WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM user_data.unindexed WHERE user_id = %(user_id)s
@@ -77,8 +77,8 @@ lacking AS (
 SELECT count(*) FROM taken;
 
 -- name: query
--- The query in each language of the user's documents: a text is found in its own. A word that
--- stands nowhere is looked for as the words that are spelled alike.
+-- Return the query in each language of the user's documents: a text is found in its own language. A
+-- word that no document has is replaced by the words with a similar spelling.
 WITH tongues AS (
     SELECT configuration::regconfig AS c FROM user_data.search_languages
     UNION SELECT 'user_data.words_simple'::regconfig),
@@ -91,7 +91,7 @@ SELECT string_agg(DISTINCT '(' || q::text || ')', ' | ') AS query FROM asked
 WHERE numnode(q) > 0;
 
 -- name: alike
--- Words of the user's documents that are spelled like one that stands in none of them, in none of
+-- Return words of the user's documents that are spelled like a word that no document has, in any of
 -- the forms that its languages make of it.
 WITH forms AS MATERIALIZED (
     SELECT w.lexeme, unnest(tsvector_to_array(to_tsvector(l.configuration::regconfig, w.lexeme)))
@@ -113,7 +113,8 @@ FROM unknown AS w CROSS JOIN LATERAL (
 ORDER BY likeness DESC;
 
 -- name: by_words
--- Documents with those words, best first. Of a word that stands in very many, some are ranked.
+-- Return documents with those words, best first. Rank at most a fixed number of matches of a very
+-- frequent word.
 WITH hits AS MATERIALIZED (
     SELECT s.document_id, s.words FROM user_data.search AS s
     WHERE s.user_id = %(user_id)s AND s.words @@ %(query)s::tsquery
@@ -133,7 +134,7 @@ SELECT document_id, ts_rank_cd('{0.1,0.3,0.6,1.0}', words, %(query)s::tsquery, 1
 FROM hits ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 
 -- name: by_filters
--- Documents that fit the filters alone, latest first.
+-- Return documents that pass the filters alone, latest first.
 SELECT s.document_id, 0.0 AS score FROM user_data.search AS s
 WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
       AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
@@ -149,7 +150,7 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
 ORDER BY s.at DESC NULLS LAST, s.document_id DESC LIMIT %(n)s;
 
 -- name: fitting
--- How many documents fit the filters, up to a bound.
+-- Count the documents that pass the filters, up to a bound.
 SELECT count(*) FROM (SELECT FROM user_data.search AS s
 WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
       AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
@@ -165,13 +166,14 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
 LIMIT %(most)s) AS fitting;
 
 -- name: held
--- About how many vectors a model's index holds, of all users.
+-- Estimate how many vectors a model's index holds, of all users.
 SELECT greatest(reltuples, 0) AS vectors FROM pg_class
 WHERE oid = to_regclass('vectors.embeddings_m' || %(model_id)s);
 
 -- name: by_meaning_of_few
--- Where few documents fit the filters, or few of what the index comes to, the vectors of all that
--- fit are looked at: it would have to go through very many others before it came to these.
+-- Return the nearest documents by an exact scan of all vectors that pass the filters. Used if few
+-- documents pass them, or few of the index's candidates: the index would read very many others
+-- first.
 SELECT e.document_id, 1 - min(e.embedding <=> %(vector)s::vector) AS score
 FROM vectors.embeddings AS e
 WHERE e.model_id = {model_id} AND e.user_id = %(user_id)s
@@ -190,10 +192,10 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
 GROUP BY e.document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 
 -- name: by_meaning
--- Documents whose vectors are nearest; a long text has several. The index, in half precision, says
--- which, and the whole vectors in what order. Each vector that the index names is asked about by
--- itself: an EXISTS would be answered from a list of all that fit, made anew for each search.
--- Fewer than the `most` candidates say that the index came to its end before.
+-- Return the documents with the nearest vectors; a long text has several. The index, in half
+-- precision, selects them, and the whole vectors order them. The filters are checked for each
+-- vector by itself: for an EXISTS, the plan would make a list of all documents that pass, anew for
+-- each search. Fewer than `most` candidates mean that the index had no more.
 WITH near AS MATERIALIZED (
     SELECT e.document_id, e.embedding <=> %(vector)s::vector AS distance
     FROM vectors.embeddings AS e
@@ -216,30 +218,31 @@ SELECT document_id, 1 - min(distance) AS score, (SELECT count(*) FROM near) AS c
 GROUP BY document_id ORDER BY score DESC, document_id DESC LIMIT %(n)s;
 
 -- name: who
--- A person by address, number, handle or name, and what contacts give beside it.
+-- Return the entities of a person by address, number, handle or name, with what contacts list
+-- beside it.
 SELECT entity_key FROM user_data.who(%(who)s);
 
 -- name: vector_of
--- One vector of a stored document.
+-- Return one vector of a stored document.
 SELECT embedding FROM vectors.embeddings
 WHERE model_id = %(model_id)s AND document_id = %(document_id)s AND user_id = %(user_id)s
 ORDER BY piece LIMIT 1;
 
 -- name: models_with_vectors
--- Models that have vectors of the user's.
+-- Return the models with vectors of the user.
 SELECT m.id, m.name, m.revision, m.dimension, m.tier FROM vectors.models AS m
 WHERE EXISTS (SELECT FROM vectors.embeddings AS e
     WHERE e.model_id = m.id AND e.user_id = %(user_id)s)
 ORDER BY m.id;
 
 -- name: places
--- In which partitions documents lie.
+-- Return the data type and partition of documents.
 SELECT document_id, data_type, partition_at FROM user_data.search
 WHERE user_id = %(user_id)s AND document_id = ANY(%(ids)s);
 
 -- name: hits
--- The documents of a page, each with the place in its text that fits, words marked. Types and
--- months come as values, so that the plan is made of their partitions and not of all there are.
+-- Return the documents of a page, each with the matching place in its text, words marked. Types and
+-- months are passed as values, so that the plan covers their partitions alone.
 SELECT d.id, d.record_type, d.source, d.source_timestamp AS at, d.title, d.language,
     ts_headline(user_data.words_of(d.language),
         left(coalesce(nullif(d.content, ''), d.title, ''), 20000), %(query)s::tsquery,

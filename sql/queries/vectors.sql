@@ -1,11 +1,11 @@
--- The vectors that follow behind the load. All run as one user, but for what the ledger asks.
+-- Vectors that follow after the load. All run as one user, except where the ledger is named.
 
 -- name: find_model
--- The id of a model, if it is registered.
+-- Return the id of a model, if it is registered.
 SELECT id FROM vectors.models WHERE name = %(name)s AND revision = %(revision)s;
 
 -- name: add_lacking
--- Findable documents that lack the vectors of a model wait for them, if they are to have any.
+-- Queue findable documents that lack the vectors of a model, if their type is embedded.
 INSERT INTO vectors.waiting (user_id, model, document_id)
 SELECT s.user_id, %(model)s, s.document_id FROM user_data.search AS s
 WHERE s.user_id = %(user_id)s
@@ -20,8 +20,8 @@ ON CONFLICT (user_id, model, document_id) DO UPDATE SET attempts = 0
     WHERE vectors.waiting.attempts > 0;
 
 -- name: take
--- Some documents that wait, the latest first; they are the caller's for a while. What is taken for
--- longer than that, was taken before the clock was set back.
+-- Lease some waiting documents, the latest first. A lease longer than a new one dates from before
+-- the clock was set back, and is ignored.
 WITH taken AS (
     UPDATE vectors.waiting AS w SET attempts = attempts + 1,
         taken_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
@@ -38,18 +38,18 @@ JOIN user_data.documents AS d ON d.id = s.document_id AND d.data_type = s.data_t
     AND d.partition_at = s.partition_at;
 
 -- name: go_on
--- What a turn took is its own for longer.
+-- Extend the lease of a turn's documents.
 UPDATE vectors.waiting SET taken_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE user_id = %(user_id)s AND model = %(model)s AND document_id = ANY(%(ids)s);
 
 -- name: give_back
--- What a turn took and did not come to.
+-- Give back the documents that a turn did not reach.
 UPDATE vectors.waiting
 SET taken_until = '-infinity', attempts = greatest(attempts - %(forgiven)s::int, 0)
 WHERE user_id = %(user_id)s AND model = %(model)s AND document_id = ANY(%(ids)s);
 
 -- name: stage_pieces
--- Hold the vectors of a turn between COPY and insert.
+-- Create a table for the vectors of a turn, between COPY and insert.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_pieces (
     document_id bigint, piece smallint, piece_start integer, piece_end integer, embedding vector
 ) ON COMMIT DELETE ROWS;
@@ -60,12 +60,13 @@ GRANT SELECT ON stage_pieces TO datapunk_owner;  -- vectors.put reads it
 COPY stage_pieces FROM STDIN (FORMAT BINARY);
 
 -- name: put
--- Put the staged vectors in the place of what the documents had, for those as they were read.
+-- Replace the vectors of documents by the staged ones, if the documents are as they were read.
 SELECT vectors.put(%(model_id)s, %(model)s, %(ids)s::bigint[], %(types)s::text[],
     %(ats)s::timestamptz[], %(seen)s::text[]) AS put;
 
 -- name: progress
--- How many documents of the user have vectors of a tier, and how many wait for them or were given up.
+-- Count the documents of the user that have vectors of a tier, that wait for them, or that were
+-- given up.
 SELECT w.model, count(*) FILTER (WHERE w.attempts < %(most)s) AS waiting,
     count(*) FILTER (WHERE w.attempts >= %(most)s) AS given_up, (
     SELECT count(*) FROM vectors.embeddings AS e JOIN vectors.models AS m ON m.id = e.model_id
@@ -75,18 +76,18 @@ SELECT w.model, count(*) FILTER (WHERE w.attempts < %(most)s) AS waiting,
 FROM vectors.waiting AS w WHERE w.user_id = %(user_id)s GROUP BY w.model ORDER BY w.model;
 
 -- name: waits
--- Whether any document waits for a model's vectors.
+-- Return whether any document waits for a model's vectors.
 SELECT EXISTS (SELECT FROM vectors.waiting
     WHERE user_id = %(user_id)s AND model = %(model)s) AS waits;
 
 -- name: vectored
--- Which of these documents have vectors of a model.
+-- Return which of these documents have vectors of a model.
 SELECT document_id FROM vectors.embeddings
 WHERE model_id = %(model_id)s AND user_id = %(user_id)s AND piece = 0
   AND document_id = ANY(%(ids)s);
 
 -- name: queues
--- As the ledger: whose documents wait for which models, where no turn is under way.
+-- As the ledger: return users and models with waiting documents and without a running turn.
 SELECT u.user_id, m.model FROM user_data.users AS u CROSS JOIN unnest(%(models)s::text[]) AS m (model)
 WHERE EXISTS (SELECT FROM vectors.waiting AS w
         WHERE w.user_id = u.user_id AND w.model = m.model AND w.attempts < %(most)s)
@@ -96,6 +97,6 @@ WHERE EXISTS (SELECT FROM vectors.waiting AS w
 ORDER BY m.model DESC, u.user_id LIMIT %(n)s;
 
 -- name: importing
--- As the ledger: whether a chunk is at work, or would be if a worker had time for it.
+-- As the ledger: return whether a chunk is at work, or only waits for a worker.
 SELECT EXISTS (SELECT FROM imports.chunks WHERE status = 'leased'
     OR status = 'ready' AND not_before <= clock_timestamp()) AS importing;

@@ -183,8 +183,10 @@ _SECTION = re.compile(r"\breference,?[\s#:]+\d", re.IGNORECASE)
 _SOURCES = sorted(
     path
     for room in ("benchmarks", "pipeline", "schemas", "sql", "tasks", "tests", "workers")
-    for path in (ROOT / room).rglob("*.py")
-    if path != Path(__file__) and not path.is_relative_to(ROOT / "tests" / "data")
+    for path in [*(ROOT / room).rglob("*.py"), *(ROOT / room).rglob("*.sql")]
+    if not path.is_relative_to(ROOT / "sql" / "migrations")  # never edited
+    and path != Path(__file__)
+    and not path.is_relative_to(ROOT / "tests" / "data")
 )
 
 

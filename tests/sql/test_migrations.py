@@ -31,7 +31,8 @@ SELECT n.nspname || '.' || c.relname AS name, c.relkind::text AS kind,
         || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END ORDER BY a.attnum)
      FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0
         AND NOT a.attisdropped) AS columns,
-    (SELECT array_agg(pg_get_constraintdef(k.oid) ORDER BY 1) FROM pg_constraint AS k
+    (SELECT array_agg(pg_get_constraintdef(k.oid)
+        ORDER BY pg_get_constraintdef(k.oid)) FROM pg_constraint AS k
      WHERE k.conrelid = c.oid) AS constraints
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(%s) ORDER BY 1, 2
@@ -61,6 +62,114 @@ def test_up_down_up_gives_the_same(place: Settings, database: Database) -> None:
 
 def test_schema_sql_is_what_the_migrations_give(url: Callable[[str], str]) -> None:
     assert schema.dump(url("admin")) == schema.SCHEMA.read_text(encoding="utf-8"), "make schema"
+
+
+# --- the baseline and the steps --------------------------------------------------------------
+
+#: Rows of each table, but for what `upgrade` notes of the server itself.
+_ROWS = """
+SELECT c.oid::regclass::text AS name, query_to_xml('SELECT * FROM ' || c.oid::regclass,
+    false, true, '')::text AS rows
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind = 'r' AND c.relname <> 'capabilities' ORDER BY 1
+"""
+_MARKED = "SELECT migration_id, migration_hash FROM datapunk_migrations._yoyo_migration ORDER BY 1"
+
+
+@pytest.fixture
+def empty(servers: Settings, new_database: Callable[..., str]) -> Iterator[tuple[str, Database]]:
+    """A database with roles and extensions alone: the owner's URL, and a look at everything."""
+    name = new_database()
+    admin, owner = (
+        f"postgresql://datapunk_{role}@/{name}?host={servers.server_socket_dir}"
+        for role in ("admin", "owner")
+    )
+    migrate.bootstrap(admin, login=True)
+    yield owner, Database(admin)
+    with psycopg.connect(servers.url("admin"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def everything_in(database: Database) -> list[object]:
+    """What a database holds: its schema with rights and functions, rows, and marked migrations."""
+    return [
+        schema.baseline(database.url),
+        schema.dump(database.url),
+        database.rows(_ROWS, list(SCHEMAS)),
+        database.rows(_MARKED),
+    ]
+
+
+def test_the_baseline_is_what_the_steps_give(
+    empty: tuple[str, Database], place: Settings, database: Database
+) -> None:
+    """`place` starts from the baseline, and `empty` takes every step."""
+    owner, stepped = empty
+    assert migrate.upgrade(owner, baseline=False) == [a.name for a in migrate.status(owner)]
+    assert migrate.status(owner) == migrate.status(place.url("owner"))
+    assert everything_in(stepped) == everything_in(database)
+
+
+def test_an_empty_database_runs_no_step_of_the_baseline(
+    empty: tuple[str, Database], edited: Path
+) -> None:
+    owner, there = empty
+    (last,) = (path.stem for path in (edited.parent / "baseline").iterdir())
+    text = f"-- depends: {last}\nCREATE TABLE imports.later ();\n"
+    (edited / "0099.later.sql").write_text(text)
+    for path in edited.glob("*.sql"):
+        if path.stem <= last and not path.name.endswith(".rollback.sql"):
+            lines = [
+                line for line in path.read_text().splitlines() if line.startswith("-- depends")
+            ]
+            path.write_text("\n".join([*lines, "SELECT no_such_function();"]))
+    names = migrate.upgrade(owner)
+    assert (names[0], names[-1]) == ("0001.ledger", "0099.later")
+    assert all(a.applied for a in migrate.status(owner))
+    assert there.one("SELECT to_regclass('imports.later')") is not None
+
+
+@pytest.mark.parametrize("last", ["0001.ledger", "0014.bulk_vectors", "0026.codes"])
+def test_a_lake_of_any_age_is_upgraded_by_steps(
+    empty: tuple[str, Database], edited: Path, database: Database,
+    monkeypatch: pytest.MonkeyPatch, last: str,
+) -> None:  # fmt: skip
+    """A lake that was made before there was a baseline, and before functions had files."""
+    owner, aged = empty
+    for path in edited.glob("*.sql"):
+        if path.name.removesuffix(".sql").removesuffix(".rollback") > last:
+            path.unlink()
+    for path in (edited.parent / "functions").iterdir():
+        path.unlink()
+    (edited.parent / "comments.sql").write_text("SELECT 1;")
+    assert migrate.upgrade(owner, baseline=False)[-1] == last
+    monkeypatch.undo()
+    assert migrate.upgrade(owner)[0] > last
+    assert everything_in(aged) == everything_in(database)
+
+
+def test_a_baseline_that_fails_leaves_nothing(empty: tuple[str, Database], edited: Path) -> None:
+    owner, there = empty
+    (script,) = (edited.parent / "baseline").iterdir()
+    whole = script.read_text()
+    script.write_text(whole + "SELECT no_such_function();\n")
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        migrate.upgrade(owner)
+    assert there.rows("SELECT FROM pg_namespace WHERE nspname = ANY(%s)", list(SCHEMAS)) == []
+    assert there.rows(_MARKED) == []
+    script.write_text(whole)
+    assert migrate.upgrade(owner) == [a.name for a in migrate.status(owner)]
+
+
+def test_an_upgrade_that_was_killed_before_its_checksums_is_made_whole(
+    place: Settings, database: Database
+) -> None:
+    database.rows("DELETE FROM datapunk_migrations.checksums WHERE name > '0020'")
+    assert migrate.upgrade(place.url("owner")) == []
+    assert all(a.applied for a in migrate.status(place.url("owner")))
+
+
+# --- one step ---------------------------------------------------------------------------------
 
 
 def test_one_step_down_and_up(place: Settings, database: Database) -> None:

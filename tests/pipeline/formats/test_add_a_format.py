@@ -12,7 +12,10 @@ import pytest
 
 import pipeline.formats
 from pipeline.contract import Format
+from pipeline.ports import Neighbours
 from pipeline.registry import all_formats, format_named
+from pipeline.services import generic_rows
+from pipeline.values import coordinates, fields, timestamps
 from tests.pipeline.formats import test_formats
 from tests.support import formats
 from tests.support.formats import Sample, samples
@@ -47,6 +50,23 @@ def parkpass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Format
     all_formats.cache_clear()
     del sys.modules[_MODULE]
     delattr(pipeline.formats, "parkpass_visits")
+
+
+def test_every_helper_that_the_page_names_exists() -> None:
+    named = set(re.findall(r"`([a-z_]+)\.((?!py|json)[a-z]\w+)`", PAGE.read_text(encoding="utf-8")))
+    for room, name in sorted(named):
+        assert room in _HELPERS, f"{room}.{name}"
+        assert hasattr(_HELPERS[room], name), f"there is no {room}.{name}"
+    assert {room for room, _ in named} == _HELPERS.keys()
+
+
+_HELPERS = {
+    "coordinates": coordinates,
+    "fields": fields,
+    "generic_rows": generic_rows,
+    "neighbours": Neighbours,
+    "timestamps": timestamps,
+}
 
 
 def test_the_example_is_small() -> None:
