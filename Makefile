@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test test-fast lint fix docs schema baseline storm bombs fuzz growth threats bench bench-embedding \
+.PHONY: help setup demo test test-fast test-all lint fix docs schema baseline storm bombs fuzz growth threats bench bench-embedding \
 	bench-language bench-large bench-giants bench-search lock clean
 
 help: ## What can be made here
@@ -25,11 +25,17 @@ docs: setup ## Write every generated page of docs/ anew
 	$(PYTHON_IN) -m workers.reference.pages
 
 test-fast: setup ## The tests that need no server, a minute in all
-	$(PYTHON_IN) -m pytest --fast -n 2 --dist loadfile -q
+	$(PYTHON_IN) -m pytest --fast $(IN_TWO) -q
 
-# A file's tests stay together: they share servers, and what is made once for all of them.
+# A file's tests stay together: they share servers, and what is made once for all of them. Files run
+# in the order of tests/conftest.py, slow ones first, and not in that of their numbers of tests.
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: lint ## lint, then every test, in two processes
-	$(PYTHON_IN) -m pytest -n 2 --dist loadfile
+	$(PYTHON_IN) -m pytest $(IN_TWO)
+
+test-all: lint ## The same, with every case of the large grids of which a run takes a share
+	WHOLE_GRIDS=1 $(PYTHON_IN) -m pytest $(IN_TWO)
 
 schema: setup ## Write sql/schema.sql anew, from the migrations
 	$(PYTHON_IN) -m workers.reference.schema

@@ -203,12 +203,14 @@ class Watcher:
             self._put_aside(found, error.reason, str(error))
         elif isinstance(error, PermanentError):
             self._put_aside(found, "not_taken", str(error))
-        elif isinstance(error, PermissionError) and _unreadable(found.path):
-            self._put_aside(found, "not_readable", "The file can't be read; give us leave to.")
         else:
             # The file may have moved already; first the intake is finished or undone.
             self._unfinished = True
-            self._pass_over(found.path, found.user, error)
+            closed = isinstance(error, PermissionError) and _exists(found.path)
+            if closed and _unreadable(found.path):
+                self._put_aside(found, "not_readable", "The file can't be read; give us leave to.")
+            else:
+                self._pass_over(found.path, found.user, error)
 
     def _pass_over(self, path: Path, user: str | None, error: Exception) -> None:
         """Pass over an item.

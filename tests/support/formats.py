@@ -70,7 +70,7 @@ def head_of(path: str, data: bytes) -> Head:
     return Head(path=path, data=first, size=len(data), media_type=media_type, tables=tables)
 
 
-def member_of(path: str, file: Path) -> Member:
+def member_of(path: str, file: Path, head: Head | None = None) -> Member:
     data = file.read_bytes()
     return Member(
         path=path,
@@ -78,7 +78,7 @@ def member_of(path: str, file: Path) -> Member:
         file=file,
         size=len(data),
         sha256=sha256(data).hexdigest(),
-        media_type=head_of(path, data).media_type,
+        media_type=(head or head_of(path, data)).media_type,
     )
 
 

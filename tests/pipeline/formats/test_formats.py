@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pipeline.quality import key_of
 from pipeline.registry import all_formats, recognise
 from schemas.files import SliceLimits
 from schemas.records import Metric, Point, RawRecord, Record, Rejection
+from tests.pipeline.formats.vocabulary import misspoken
 from tests.support.formats import (
     FOLDER,
     ONE_PASS,
@@ -26,7 +27,7 @@ from tests.support.formats import (
     read,
     samples,
 )
-from tests.support.vocabulary import misspoken
+from tests.support.share import share
 
 pytestmark = pytest.mark.sweep
 
@@ -131,10 +132,11 @@ def _counted(sample: Sample) -> tuple[list[RawRecord | Rejection], int]:
         return items, reader.count(source, context)
 
 
-def _positions(size: int) -> range:
-    """Where a file is broken: every byte of a small one, about 50 places of a big one; `make fuzz`
-    goes everywhere."""
-    return range(0, size, max(1, size // 50))
+def _positions(size: int) -> Sequence[int]:
+    """Where a file is broken: of every byte of a small one and about 50 places of a big one a
+    quarter, another with each commit. `make test-all` takes all of these; `make fuzz` goes
+    everywhere, and `test_coverage` damages what each reader reads by chance."""
+    return share(range(0, size, max(1, size // 50)), 4)
 
 
 @each_sample
@@ -154,14 +156,15 @@ def test_every_flipped_byte_yields_outcomes(sample: Sample, tmp_path: Path) -> N
 
 
 def _survives(
-    sample: Sample, tmp_path: Path, positions: range, broken: Callable[[int], bytes]
+    sample: Sample, tmp_path: Path, positions: Sequence[int], broken: Callable[[int], bytes]
 ) -> None:
     file = tmp_path / "broken"
     for at in positions:
         data = broken(at)
         file.write_bytes(data)
-        sample.form.score(head_of(sample.path, data))
-        member = member_of(sample.path, file)
+        head = head_of(sample.path, data)
+        sample.form.score(head)
+        member = member_of(sample.path, file, head)
         _, found = read(sample.form, member)
         assert read(sample.form, member, SliceLimits(records=2, size=100))[1] == found
         for offset, length, outcome in found:

@@ -16,9 +16,9 @@ import pytest
 from pipeline.contract import Format
 from pipeline.registry import all_formats
 from schemas.records import Outcome, Rejection
+from tests.pipeline.formats.left_out import LEFT_OUT, NOT_YET
 from tests.support.formats import Sample, all_samples, member_of, read, samples
 from tests.support.leaves import OPAQUE, Leaf, leaves
-from tests.support.left_out import LEFT_OUT, NOT_YET
 
 pytestmark = pytest.mark.sweep
 

@@ -16,7 +16,7 @@ from pipeline.normalise import Found, ReadContext, understand
 from pipeline.syntax.json_mended import mended
 from schemas.records import Record, Rejection
 from tasks.ingest import members
-from tests.support import variants
+from tests.pipeline.formats import variants
 from tests.support.formats import ONE_PASS, Sample, all_samples, carried, member_of, read
 from tests.support.leaves import JSON, TABLES, syntax_of
 

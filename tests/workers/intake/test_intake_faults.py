@@ -201,6 +201,27 @@ def test_several_errors_lose_nothing_and_stop_nobody(
     _survives(numbers, data, over=over, hers=hers)
 
 
+def test_a_claim_is_finished_that_was_refused_after_the_move(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the file lay, nothing can be looked at either: that is not taken for a closed file."""
+
+    file, moved = place.drop("a.txt"), []
+
+    def refuse(_: Path) -> None:
+        moved.append(not file.exists())
+        if moved[-1]:
+            raise PermissionError(errno.EPERM, "no")
+
+    with monkeypatch.context() as faults:
+        faults.setattr(intake, "fsync_folder", refuse)
+        faults.setattr(watcher, "open_regular", refuse)
+        assert place.watcher.scan() == []
+    assert any(moved)
+    assert len(place.watcher.scan()) == 1
+    assert not [*place.folders.failed.rglob("*.error.txt")]
+
+
 @pytest.mark.parametrize("number", ERRORS, ids=errno.errorcode.get)
 def test_a_folder_that_can_not_be_read_costs_its_user_alone(
     place: Place, monkeypatch: pytest.MonkeyPatch, number: int
