@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,8 @@ from benchmarks.documents import Documents
 from sql import search as finder
 from sql.queries import queries
 from sql.search import Filters, Model, Search, fused
-from sql.store import Lake
-from tasks.derived import search_index
+from sql.store import Lake, Purpose
+from tasks.derived import embedding_backfill, search_index
 from tasks.maintenance import reconcile
 from tasks.operations.rollback import roll_back
 from tasks.runtime.context import Runtime
@@ -244,6 +245,31 @@ def test_row_level_security_leaves_the_index_of_words_in_use(
         "SELECT proleakproof FROM pg_proc WHERE oid = 'similarity_op(text,text)'::regprocedure"
     )
     assert database.one(spelling)
+
+
+def test_words_are_made_within_the_statement_that_indexes(
+    run: Runtime, job: dict[str, Any]
+) -> None:
+    """A function that the planner does not inline starts an executor for each document."""
+    wanted = embedding_backfill.wanted(run).parameters()
+    asked = {"user_id": job["user_id"], "n": 9, "models": [], "model_ids": [], "least_chars": 9}
+    with run.lake.remaking(job["user_id"], Purpose.INDEX) as entered:
+        explain = "EXPLAIN (VERBOSE) " + queries("search")["index_some"]
+        rows = entered.connection.execute(explain, {**asked, **wanted}).fetchall()
+    plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    called = re.findall(r"(?:user_data|analytics)\.\w+\(", plan)
+    assert ("to_tsvector" in plan, called) == (True, [])
+
+
+def test_the_words_of_a_document(database: Database) -> None:
+    said = database.one(
+        "SELECT user_data.words_in('de', 'Die Reiher', '鳥が standen', "
+        """'{"url": "https://b.example/x", "sender": {"name": "Áé"}, "labels": ["Inbox"]}')::text"""
+    )
+    assert said == (
+        "'/x':8C 'ae':9C 'b.example':7C 'b.example/x':6C 'inbox':10C 'reih':2A 'stand':5B "
+        "'が':4B '鳥':3B"
+    )
 
 
 def test_statistics_are_made_where_much_has_changed(
