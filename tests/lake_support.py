@@ -226,3 +226,23 @@ def counts(job: Mapping[str, Any]) -> tuple[int, int, int, int]:
 
 
 __all__ = ["Database", "Driver", "FakeEmbedder", "FakeScanner", "Message", "Runtime", "zipped"]
+
+
+def hours_are_exact(database: Database) -> None:
+    """Check that hours of locations and metrics say what a count of their rows says."""
+    for table, count in _HOURS.items():
+        kept = database.rows(f"SELECT * FROM timeseries.{table}_by_hour ORDER BY 1, 2, 3, 4, 5")
+        assert kept == database.rows(count), table
+
+
+_HOURS = {
+    "locations": """
+        SELECT user_id, date_trunc('hour', at, 'UTC') AS hour, source, count(*) AS points,
+            min(latitude) AS south, max(latitude) AS north, min(longitude) AS west,
+            max(longitude) AS east
+        FROM timeseries.locations GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
+    "metrics": """
+        SELECT user_id, date_trunc('hour', at, 'UTC') AS hour, name, unit, source,
+            count(*) AS samples, sum(value) AS total, min(value) AS least, max(value) AS greatest
+        FROM timeseries.metrics GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5""",
+}

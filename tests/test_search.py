@@ -287,6 +287,33 @@ def test_statistics_are_made_where_much_has_changed(
     assert database.one(held) > 1000
 
 
+def test_statistics_of_a_month_are_made_once_it_has_grown_by_half(
+    job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    """What a load of few rows leaves to autovacuum."""
+    (month,) = database.rows(
+        "SELECT DISTINCT tableoid::regclass::text AS name FROM user_data.documents"
+    )
+    held = "SELECT reltuples FROM pg_class WHERE oid = %s::regclass"
+
+    def grows(n: int) -> float:
+        database.rows(
+            "INSERT INTO user_data.documents (user_id, data_type, source, record_type, record_key, "
+            "partition_at, content_type, metadata, job_id, file_id, chunk_id, parser_version) "
+            "SELECT d.user_id, d.data_type, d.source, d.record_type, gen_random_uuid(), "
+            "d.partition_at, 'text/plain', '{}', d.job_id, d.file_id, d.chunk_id, 1 "
+            f"FROM (SELECT * FROM user_data.documents LIMIT 1) AS d, generate_series(1, {n})"
+        )
+        run.lake.rows(job["user_id"], "lake", "analyze_grown")
+        return float(database.one(held, month["name"]))
+
+    assert grows(1) == -1  # never
+    first = grows(2_000)
+    assert first > 1_900
+    assert grows(200) == first
+    assert grows(2_000) > 4_000
+
+
 def test_the_documents_of_the_benchmark_load_whole(imported: Imported, tmp_path: Path) -> None:
     path = Documents().write(tmp_path / "documents.zip", 200)
     assert path.read_bytes() == Documents().write(tmp_path / "again.zip", 200).read_bytes()

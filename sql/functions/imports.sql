@@ -60,21 +60,24 @@ BEGIN
 END
 $$;
 
--- Statistics of what a job touched; ANALYZE needs the owner.
-CREATE OR REPLACE FUNCTION imports.analyze_month(parent regclass, month date)
+-- Statistics of the months that have grown by half since the last; ANALYZE needs the owner. A small
+-- sample, so that a month costs the same however much it holds: autovacuum takes a large one later.
+CREATE OR REPLACE FUNCTION imports.analyze_grown()
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET default_statistics_target = 10
     AS $$
 DECLARE
-    child regclass;
+    target regclass;
 BEGIN
-    IF parent::text !~ '^(user_data\.documents_[a-z]+|timeseries\.(locations|metrics))$' THEN
-        RAISE EXCEPTION 'not a partitioned table of the lake' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    child := to_regclass(parent::text || CASE WHEN month < date '1900-01-01' THEN '_undated'
-        ELSE to_char(month, '"_y"YYYY"m"MM') END);
-    IF child IS NOT NULL THEN
-        EXECUTE format('ANALYZE %s', child);
-    END IF;
+    FOR target IN SELECT c.oid FROM pg_class AS c
+            CROSS JOIN (VALUES ('user_data.documents'::regclass), ('timeseries.locations'),
+                ('timeseries.metrics')) AS top (root)
+            CROSS JOIN LATERAL pg_partition_tree(top.root) AS t
+            WHERE t.isleaf AND c.oid = t.relid
+              AND pg_relation_size(c.oid) > (1.5 * c.relpages + 8) * current_setting('block_size')::int
+            ORDER BY c.oid LOOP
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', target);
+    END LOOP;
 END
 $$;
 
@@ -459,7 +462,7 @@ REVOKE EXECUTE ON FUNCTION
     imports.isolate(regclass)
     FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION
-    imports.analyze_month(regclass,date),
+    imports.analyze_grown(),
     imports.announce_policy(uuid,text,text,boolean),
     imports.count_again(uuid,bigint,bigint,jsonb),
     imports.end_hold(uuid,text),
@@ -475,7 +478,7 @@ REVOKE EXECUTE ON FUNCTION
     imports.roll_back(uuid)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    imports.analyze_month(regclass,date),
+    imports.analyze_grown(),
     imports.announce_policy(uuid,text,text,boolean),
     imports.count_again(uuid,bigint,bigint,jsonb),
     imports.end_hold(uuid,text),

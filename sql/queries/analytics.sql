@@ -1,17 +1,5 @@
 -- Aggregates behind the load, and what statistics say. All run as one user.
 
--- name: touch_locations
--- The days of a chunk's positions are to be counted again: a row a day, not one a position.
-INSERT INTO analytics.touched (user_id, series, day)
-SELECT %(user_id)s::uuid, 'locations', analytics.day_of(day)
-FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_locations) AS days;
-
--- name: touch_metrics
--- Queue the days of a chunk's metrics to be counted again.
-INSERT INTO analytics.touched (user_id, series, day)
-SELECT %(user_id)s::uuid, 'metrics', analytics.day_of(day)
-FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_metrics) AS days;
-
 -- name: users_to_count
 -- Whose days wait to be counted, the first of them for so long; none waits for a moment that is
 -- still to come, as after a clock was set back.
@@ -19,20 +7,24 @@ SELECT user_id FROM analytics.touched GROUP BY user_id
 HAVING min(at) <= now() - make_interval(secs => %(rest_s)s)
     OR max(at) > clock_timestamp() + interval '5 seconds';
 
+-- name: series_to_count
+-- A series of which days wait to be counted.
+SELECT series FROM analytics.touched WHERE user_id = %(user_id)s ORDER BY series LIMIT 1;
+
 -- name: hold_counts
 -- Of two processes that count one user's days, the second sees what the first has written.
 SELECT imports.hold(%(user_id)s::uuid, 'counts', true);
 
 -- name: take_days
--- Some days out of the queue, with all that the queue says of them.
+-- Some days of a series out of the queue, with all that the queue says of them.
 WITH chosen AS (
-    SELECT DISTINCT series, day FROM analytics.touched WHERE user_id = %(user_id)s
-    ORDER BY series, day LIMIT %(n)s),
+    SELECT DISTINCT day FROM analytics.touched
+    WHERE user_id = %(user_id)s AND series = %(series)s ORDER BY day LIMIT %(n)s),
 gone AS (
     DELETE FROM analytics.touched AS t USING chosen AS c
-    WHERE t.user_id = %(user_id)s AND t.series = c.series AND t.day = c.day
-    RETURNING c.series, c.day)
-SELECT DISTINCT series, day FROM gone ORDER BY series, day;
+    WHERE t.user_id = %(user_id)s AND t.series = %(series)s AND t.day = c.day
+    RETURNING c.day)
+SELECT DISTINCT day FROM gone ORDER BY day;
 
 -- name: forget_documents
 -- Delete the counts of documents for some days, before they are made again.

@@ -166,10 +166,9 @@ def _write_error(target: Path, job: dict[str, Any]) -> None:
 
 
 def _refresh(run: Runtime, lease: Lease) -> None:
-    """Statistics of the partitions that the job wrote to, and the vector index if it is due: where
+    """Statistics of the partitions that have grown, and the vector index if it is due: where
     vectors still wait, it is built when the last one is in."""
-    for row in run.lake.rows(lease.ref.user_id, "jobs", "touched_months", job_id=lease.ref.job_id):
-        run.lake.rows(lease.ref.user_id, "lake", "analyze_month", **row)
+    run.lake.rows(lease.ref.user_id, "lake", "analyze_grown")
     at_rest = {"user_id": lease.ref.user_id, "most": MOST_ATTEMPTS}
     for row in run.lake.rows(lease.ref.user_id, "lake", "models_at_rest", **at_rest):
         run.lake.rows(
