@@ -397,6 +397,12 @@ def index_some(
     return int((row or {"count": 0})["count"])
 
 
+def any_waits(lake: Lake, user_id: UUID) -> bool:
+    """Whether a document waits to be indexed, or is in the hands of who indexes it."""
+    (row,) = lake.rows(user_id, "search", "waiting", most=1)
+    return bool(row["count"])
+
+
 def models(lake: Lake, user_id: UUID) -> Sequence[Mapping[str, Any]]:
     """The models that have vectors of the user's: id, name, revision, dimension, tier."""
     return lake.rows(user_id, "search", "models_with_vectors", user_id=user_id)

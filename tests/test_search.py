@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +60,13 @@ def job(imported: Imported) -> dict[str, Any]:
 @pytest.fixture
 def seeker(job: dict[str, Any], reader: Lake) -> Search:
     return Search(reader, job["user_id"])
+
+
+def index_parameters(run: Runtime, job: dict[str, Any]) -> dict[str, Any]:
+    """Parameters of the statement that indexes; no model has vectors."""
+    wanted = embedding_backfill.wanted(run).parameters()
+    asked = {"user_id": job["user_id"], "n": 100, "models": [], "model_ids": []}
+    return {**asked, "least_chars": finder.LEAST_CHARS, **wanted}
 
 
 def titles(found: Any) -> list[str]:
@@ -251,11 +260,9 @@ def test_words_are_made_within_the_statement_that_indexes(
     run: Runtime, job: dict[str, Any]
 ) -> None:
     """A function that the planner does not inline starts an executor for each document."""
-    wanted = embedding_backfill.wanted(run).parameters()
-    asked = {"user_id": job["user_id"], "n": 9, "models": [], "model_ids": [], "least_chars": 9}
     with run.lake.remaking(job["user_id"], Purpose.INDEX) as entered:
         explain = "EXPLAIN (VERBOSE) " + queries("search")["index_some"]
-        rows = entered.connection.execute(explain, {**asked, **wanted}).fetchall()
+        rows = entered.connection.execute(explain, index_parameters(run, job)).fetchall()
     plan = "\n".join(row["QUERY PLAN"] for row in rows)
     called = re.findall(r"(?:user_data|analytics)\.\w+\(", plan)
     assert ("to_tsvector" in plan, called) == (True, [])
@@ -365,6 +372,83 @@ def test_documents_wait_in_a_queue_and_any_number_may_index(
     assert search_index.index_waiting(run, seconds=60) == 6
     found = Search(reader, user).by_words("heron", Filters())
     assert (len(found.hits), found.waiting) == (2, 0)
+
+
+def test_what_has_loaded_is_found_while_the_rest_is_on_its_way(
+    drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database, reader: Lake,
+) -> None:  # fmt: skip
+    """Each load sends a turn, and the end of the job has less to do; the index is the same."""
+    rows = b'{"id": 1, "note": "A heron in a row."}\n'
+    written = mail(1, "Heron", "A heron by mail.").encode()
+    drop(ANA, "1.zip", zipped({"1.mbox": written, "rows.ndjson": rows}))  # a chunk each
+    founds = []
+    while driver.sent:
+        driver.step()
+        driver.index(run)
+        if users := database.rows("SELECT user_id FROM user_data.users"):
+            found = Search(reader, users[0]["user_id"]).by_words("heron", Filters())
+            open_chunks = database.one(
+                "SELECT count(*) FROM imports.chunks WHERE kind = 'records' AND status <> 'done'"
+            )
+            founds.append((len(found.hits), found.waiting, open_chunks))
+    assert (1, 0, 1) in founds, founds
+    assert founds[-1] == (2, 0, 0)
+    indexed = "SELECT * FROM user_data.search ORDER BY document_id"
+    bit_by_bit = database.rows(indexed)
+    database.rows(
+        "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
+        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+    )
+    search_index.index_waiting(run, seconds=60)
+    assert database.rows(indexed) == bit_by_bit
+
+
+def test_the_end_of_a_job_waits_for_who_indexes(
+    job: dict[str, Any], run: Runtime, database: Database, reader: Lake
+) -> None:
+    """What another worker has in hand is found, too, when the job has ended."""
+    database.rows(
+        "INSERT INTO user_data.unindexed SELECT user_id, id, data_type, partition_at "
+        "FROM user_data.documents"
+    )
+    began = threading.Event()
+    let_go = threading.Event()
+
+    def another() -> None:
+        with run.lake.as_user(job["user_id"]) as connection:
+            connection.execute("SELECT FROM user_data.unindexed FOR UPDATE")
+            began.set()
+            let_go.wait(60)
+
+    worker = threading.Thread(target=another)
+    worker.start()
+    began.wait(60)
+    assert search_index.index_user(run, job["user_id"], seconds=60) == 0
+    threading.Timer(0.2, let_go.set).start()
+    assert search_index.index_user(run, job["user_id"], seconds=60, patience=60) == 6
+    worker.join()
+
+
+def test_what_is_taken_back_while_it_is_indexed_is_not_found(
+    job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    """Its rows can't go as long as somebody makes words of them."""
+    database.rows(
+        "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
+        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+    )
+    taking = threading.Thread(target=roll_back, args=(run, job["user_id"], job["id"]))
+    with run.lake.remaking(job["user_id"], Purpose.INDEX) as entered:
+        assert entered.connection.execute(
+            queries("search")["index_some"], index_parameters(run, job)
+        ).fetchone() == {"count": 6}
+        taking.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not database.one(waits):
+            time.sleep(0.01)
+            assert taking.is_alive(), "it does not wait for who indexes"
+    taking.join()
+    assert database.one("SELECT count(*) FROM user_data.search") == 0
 
 
 def test_words_leave_the_machine_to_rows_that_are_coming(

@@ -395,7 +395,9 @@ CREATE OR REPLACE FUNCTION imports.enter_stored(owner uuid, purpose text, since 
 BEGIN
     PERFORM set_config('app.user_id', owner::text, true);
     CASE purpose
-        WHEN 'index' THEN PERFORM imports.hold_texts(owner, false);
+        WHEN 'index' THEN  -- what is taken back or replaced meanwhile would stay in the index
+            PERFORM imports.hold_lake(owner, false);
+            PERFORM imports.hold_texts(owner, false);
         WHEN 'vectors', 'hand' THEN PERFORM imports.hold_lake(owner, false);
         WHEN 'move' THEN
             PERFORM imports.hold_lake(owner, true);

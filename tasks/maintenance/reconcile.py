@@ -35,6 +35,7 @@ from tasks.derived import embedding_backfill
 from tasks.derived.lake_statistics import count_user, count_waiting
 from tasks.derived.near_duplicates import PATIENCE_S, compare_user, compare_waiting
 from tasks.derived.quality_scores import score_changed, score_job
+from tasks.derived.search_index import PATIENCE_S as OF_WORDS_S
 from tasks.derived.search_index import index_user, index_waiting
 from tasks.ingest import export_sets, malware
 from tasks.ingest.finish import (
@@ -107,8 +108,8 @@ def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
     """
     user, job_id = lease.ref.user_id, lease.ref.job_id
     of_user: dict[str, Callable[[], object]] = {
-        # What a job of an hour has loaded was indexed meanwhile; here goes the rest.
-        "indexed": lambda: index_user(run, user, seconds=_INDEX_S),
+        # What has loaded was indexed meanwhile by workers that were free; here goes the rest.
+        "indexed": lambda: index_user(run, user, seconds=_INDEX_S, patience=OF_WORDS_S),
         "analysed": lambda: run.lake.rows(user, "lake", "analyze_search"),
         "counted": lambda: count_user(run, user, seconds=_INDEX_S),
         "compared": lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S),
