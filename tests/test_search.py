@@ -403,6 +403,16 @@ def test_what_has_loaded_is_found_while_the_rest_is_on_its_way(
     assert database.rows(indexed) == bit_by_bit
 
 
+def test_no_plan_of_an_empty_lake_is_kept_for_the_index(job: dict[str, Any], run: Runtime) -> None:
+    """Turns with nothing to do come first: the plan that was best for these reads a month's
+    documents for each that waits."""
+    held = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%SKIP LOCKED%'"
+    for _ in range(12):
+        search_index.index_user(run, job["user_id"], seconds=60)
+        with run.lake.as_user(job["user_id"]) as connection:
+            assert connection.execute(held).fetchall() == []
+
+
 def test_the_end_of_a_job_waits_for_who_indexes(
     job: dict[str, Any], run: Runtime, database: Database, reader: Lake
 ) -> None:
