@@ -38,10 +38,10 @@ storm: setup ## Kill processes at random in mid-import (SEED=… DURATION=second
 	$(PYTHON_IN) -m tests.storm $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))
 
 bombs: setup ## Drop bombs of gigabytes, and print what became of them at what cost
-	$(PYTHON_IN) -m tests.bombs
+	$(PYTHON_IN) -m tests.threats.bombs
 
 fuzz: setup ## Damaged bytes for everything that reads (SECONDS=… TARGET=… ENGINE=atheris)
-	$(PYTHON_IN) -m $(if $(ENGINE),tests.fuzz_$(ENGINE) $(or $(TARGET),archive) $(or $(SECONDS),60), \
+	$(PYTHON_IN) -m $(if $(ENGINE),tests.fuzz.with_$(ENGINE) $(or $(TARGET),archive) $(or $(SECONDS),60), \
 		tests.fuzz --seconds $(or $(SECONDS),60) $(if $(TARGET),--target $(TARGET)))
 
 growth: setup ## Time everything that meets content at n and 4n, on hostile inputs (ONLY=…)

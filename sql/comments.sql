@@ -1,5 +1,5 @@
 -- What each table and column is, for `\d+`. Applied again after migrations whenever this file changes.
--- A table and a column that is not self-evident has a comment: tests/test_migrations.py holds that.
+-- A table and a column that is not self-evident has a comment: tests/sql/test_migrations.py holds that.
 
 COMMENT ON SCHEMA user_data IS 'Documents and what they mean together, by user.';
 COMMENT ON SCHEMA imports IS 'The ledger: what was dropped, what is to be done, what became of it.';

@@ -32,14 +32,14 @@ from sql.store import Lake, Ledger
 from tasks.runtime import context, dispatch
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.context import Runtime
-from tests.lake_support import Database, Driver, FakeEmbedder, FakeModels, FakeScanner
-from tests.poison_support import FOLDER
+from tests.support.lake import Database, Driver, FakeEmbedder, FakeModels, FakeScanner
+from tests.support.poison import FOLDER
 from workers import intake, limits, wiring
 from workers.embedded import local_servers, unprivileged
 from workers.setting_types import ScannerMode
 from workers.settings import Settings
 
-pytest_plugins = ["tests.fast_support", "tests.threats", "pytester"]
+pytest_plugins = ["tests.support.fast", "tests.threats.threats", "pytester"]
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile(
@@ -261,7 +261,7 @@ def imported(
 
 @pytest.fixture
 def poisonous(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The format of `tests/poison` is one of the formats."""
+    """The format of `tests/support/planted/poison` is one of the formats."""
     monkeypatch.setattr(pipeline.formats, "__path__", [*pipeline.formats.__path__, FOLDER])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     all_formats.cache_clear()

@@ -1,7 +1,7 @@
 """Records as lines of COPY text, in the order of the columns of `schemas.copy_tables`.
 
-Fields by name would cost a point a thirtieth of its time, so `tests/test_copy_tables.py` holds each
-field to its column.
+Fields by name would cost a point a thirtieth of its time, so
+`tests/pipeline/storage/test_copy_tables.py` holds each field to its column.
 """
 
 from __future__ import annotations

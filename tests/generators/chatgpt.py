@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.generators_support import counted, moment, multiples, sentence, write_array
+from tests.generators.support import counted, moment, multiples, sentence, write_array
 
 _TURNS, _BROKEN = 8, 60
 

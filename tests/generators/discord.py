@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from tests.generators_support import counted, moment, multiples, sentence, shares, write_array
+from tests.generators.support import counted, moment, multiples, sentence, shares, write_array
 
 _CHANNEL, _BROKEN = 1_000, 350
 _COLUMNS = ("ID", "Timestamp", "Contents", "Attachments")

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.generators_support import (
+from tests.generators.support import (
     counted,
     mojibake,
     moment,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from tests.generators_support import counted, moment, multiples, sentence, shares
+from tests.generators.support import counted, moment, multiples, sentence, shares
 
 _FILE, _BROKEN = 100_000, 300
 _COMMENTS = "id,permalink,date,ip,subreddit,gildings,link,parent,body,media"

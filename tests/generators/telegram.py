@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.generators_support import counted, moment, multiples, sentence, shares
+from tests.generators.support import counted, moment, multiples, sentence, shares
 
 _SMALL, _SERVICE, _BROKEN = 10, 40, 700
 _HEAD = {

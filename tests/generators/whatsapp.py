@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from tests.generators_support import counted, moment, sentence, shares
+from tests.generators.support import counted, moment, sentence, shares
 
 _CHAT = 20_000
 _SYSTEM, _BROKEN, _LONG = 50, 1_000, 7

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.generators_support import counted, moment, multiples, sentence, shares, write_array
+from tests.generators.support import counted, moment, multiples, sentence, shares, write_array
 
 _PART, _BROKEN, _TALK = 50_000, 250, 100
 

@@ -1,0 +1,5 @@
+"""What `python -m tests.fuzz` runs."""
+
+from tests.fuzz.fuzz import main
+
+main()
