@@ -59,6 +59,7 @@ task_routes = {
     "datapunk.embed": {"queue": "embed"},
     "datapunk.deepen": {"queue": "embed", "priority": 9},
     "datapunk.load": {"queue": "load"},
+    "datapunk.index": {"queue": "load", "priority": 9},
     "datapunk.finish": {"queue": "maintenance"},
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,10 +10,9 @@ from uuid import UUID
 import msgspec
 from psycopg import sql
 
-from schemas.records import UNDATED
 from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Lake
+from sql.store import Hold, Lake
 
 _ANALYTICS = queries("analytics")
 
@@ -24,31 +22,35 @@ _MADE = {
     "locations": ("locations",),
     "metrics": ("metrics",),
 }
-_NO_DAY = UNDATED.date()
 #: The length of a partition.
 _MONTH = timedelta(days=31)
 
 
-def count_some(lake: Lake, user_id: UUID, n: int) -> int:
-    """Count up to `n` touched days of a user again, in one transaction; return how many.
+def count_some(lake: Lake, user_id: UUID, n: int) -> int | None:
+    """Count up to `n` touched days of a user again, in one transaction.
 
-    A day is counted from its rows, never added to, so that it is exact after a rollback too.
+    Return how many it took, and None where none waits.
+
+    A touched day is counted from its rows, never added to, so that it is exact after a rollback
+    too. Rows of a series are added to their hours as they load: none may load while these are
+    counted.
     """
-    with lake.as_user(user_id) as connection:
-        connection.execute(_ANALYTICS["hold_counts"], {"user_id": user_id})
-        taken = connection.execute(_ANALYTICS["take_days"], {"user_id": user_id, "n": n}).fetchall()
-        days: dict[tuple[str, bool], list[date]] = defaultdict(list)
-        for row in taken:
-            days[row["series"], row["day"] == _NO_DAY].append(row["day"])
-        for (series, _), chosen in sorted(days.items()):
-            for run in _runs(chosen):
-                _count(connection, user_id, series, run)
+    asked: dict[str, Any] = {"user_id": user_id, "n": n}
+    found = lake.rows(user_id, "analytics", "series_to_count", **asked)
+    if not found:
+        return None
+    series = found[0]["series"]
+    with lake.as_user(user_id, hold=None if series == "documents" else Hold.ALONE) as connection:
+        connection.execute(_ANALYTICS["hold_counts"], asked)
+        taken = connection.execute(_ANALYTICS["take_days"], {**asked, "series": series}).fetchall()
+        for run in _runs([row["day"] for row in taken]):
+            _count(connection, user_id, series, run)
     return len(taken)
 
 
 def _runs(days: list[date]) -> list[list[date]]:
     """Return ordered days in runs: more than a month lies between two of them."""
-    runs = [days[:1]]
+    runs = [days[:1]] if days else []
     for before, day in pairwise(days):
         if day - before > _MONTH:
             runs.append([])

@@ -291,8 +291,6 @@ def load_series(
     create_stage(commit.connection, name)
     copy_lines(commit.connection, name, lines)
     came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
-    if came:
-        commit.run("analytics", f"touch_{name}")
     if sum(came.values()) < lines.count(b"\n"):
         commit.run("lake", f"claim_{name}", file_ids=list(file_ids))
     return Came(came)

@@ -1641,6 +1641,10 @@ CREATE TRIGGER gate_again BEFORE UPDATE OF metadata ON timeseries.locations FOR 
 
 CREATE TRIGGER gate_again BEFORE UPDATE OF name, unit, metadata ON timeseries.metrics FOR EACH STATEMENT WHEN ((current_setting('app.gate'::text, true) IS DISTINCT FROM current_setting('app.user_id'::text, true))) EXECUTE FUNCTION imports.refuse_content();
 
+CREATE TRIGGER hours AFTER INSERT ON timeseries.locations REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION timeseries.add_locations();
+
+CREATE TRIGGER hours AFTER INSERT ON timeseries.metrics REFERENCING NEW TABLE AS came FOR EACH STATEMENT EXECUTE FUNCTION timeseries.add_metrics();
+
 CREATE TRIGGER compared_again AFTER UPDATE ON user_data.documents REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.not_alike_any_more();
 
 CREATE TRIGGER days_changed AFTER DELETE ON user_data.search REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.document_days_changed();

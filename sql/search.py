@@ -421,8 +421,15 @@ def index_some(
     }
     with lake.remaking(user_id, Purpose.INDEX) as entered:
         query = {"user_id": user_id, "n": n, **asked}
-        row = entered.connection.execute(_SEARCH["index_some"], query).fetchone()
+        # A plan of when the lake was all but empty reads a month's documents for each that waits.
+        row = entered.connection.execute(_SEARCH["index_some"], query, prepare=False).fetchone()
     return int((row or {"count": 0})["count"])
+
+
+def any_waits(lake: Lake, user_id: UUID) -> bool:
+    """Whether a document waits to be indexed, or is in the hands of who indexes it."""
+    (row,) = lake.rows(user_id, "search", "waiting", most=1)
+    return bool(row["count"])
 
 
 def models(lake: Lake, user_id: UUID) -> Sequence[Mapping[str, Any]]:

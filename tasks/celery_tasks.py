@@ -13,6 +13,7 @@ from celery.exceptions import Ignore
 from schemas.errors import place_of
 from schemas.progress import Stage
 from tasks.derived import embedding_backfill as behind
+from tasks.derived import search_index
 from tasks.ingest import chunk as record_stages
 from tasks.ingest import loading, poison, upload
 from tasks.maintenance import reconcile
@@ -91,3 +92,9 @@ def finish(*, chunk: Any, job_id: Any) -> None:
 def deepen(*, user_id: Any, model: Any) -> None:
     """Embed what a tier lacks, for a while."""
     behind.in_background(runtime(), as_ids(user_id), str(model))
+
+
+@_task
+def index(*, user_id: Any) -> None:
+    """Make some of what has loaded findable."""
+    search_index.in_background(runtime(), as_ids(user_id))

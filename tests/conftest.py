@@ -244,6 +244,7 @@ def driver(monkeypatch: pytest.MonkeyPatch, run: Runtime) -> Driver:
     made = Driver()
     monkeypatch.setattr(dispatch, "send", made.send)
     monkeypatch.setattr(dispatch, "send_turn", made.send_turn)
+    monkeypatch.setattr(dispatch, "send_indexing", made.send_indexing)
     return made
 
 

@@ -220,7 +220,7 @@ def _time_limits(settings: Settings) -> dict[str, dict[str, Any]]:
         "time_limit": settings.upload_limit_s,
     }
     stages = {f"{TASK_PREFIX}{s}": long if s in _LONG else short for s in Stage}
-    return {**stages, f"{TASK_PREFIX}deepen": long}
+    return {**stages, f"{TASK_PREFIX}deepen": long, f"{TASK_PREFIX}index": short}
 
 
 #: The settings of the app: a process that gave up root may not read their files again.

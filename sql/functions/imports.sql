@@ -62,21 +62,24 @@ BEGIN
 END
 $$;
 
--- Update the statistics of a partition that a job wrote to; ANALYZE needs the owner.
-CREATE OR REPLACE FUNCTION imports.analyze_month(parent regclass, month date)
+-- Update the statistics of months that have grown by half since the last time; ANALYZE needs the owner. A small
+-- sample, so that a month costs the same however much it holds: autovacuum takes a large one later.
+CREATE OR REPLACE FUNCTION imports.analyze_grown()
     RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET default_statistics_target = 10
     AS $$
 DECLARE
-    child regclass;
+    target regclass;
 BEGIN
-    IF parent::text !~ '^(user_data\.documents_[a-z]+|timeseries\.(locations|metrics))$' THEN
-        RAISE EXCEPTION 'not a partitioned table of the lake' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    child := to_regclass(parent::text || CASE WHEN month < date '1900-01-01' THEN '_undated'
-        ELSE to_char(month, '"_y"YYYY"m"MM') END);
-    IF child IS NOT NULL THEN
-        EXECUTE format('ANALYZE %s', child);
-    END IF;
+    FOR target IN SELECT c.oid FROM pg_class AS c
+            CROSS JOIN (VALUES ('user_data.documents'::regclass), ('timeseries.locations'),
+                ('timeseries.metrics')) AS top (root)
+            CROSS JOIN LATERAL pg_partition_tree(top.root) AS t
+            WHERE t.isleaf AND c.oid = t.relid
+              AND pg_relation_size(c.oid) > (1.5 * c.relpages + 8) * current_setting('block_size')::int
+            ORDER BY c.oid LOOP
+        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', target);
+    END LOOP;
 END
 $$;
 
@@ -396,7 +399,9 @@ CREATE OR REPLACE FUNCTION imports.enter_stored(owner uuid, purpose text, since 
 BEGIN
     PERFORM set_config('app.user_id', owner::text, true);
     CASE purpose
-        WHEN 'index' THEN PERFORM imports.hold_texts(owner, false);
+        WHEN 'index' THEN  -- what is taken back or replaced meanwhile would stay in the index
+            PERFORM imports.hold_lake(owner, false);
+            PERFORM imports.hold_texts(owner, false);
         WHEN 'vectors', 'hand' THEN PERFORM imports.hold_lake(owner, false);
         WHEN 'move' THEN
             PERFORM imports.hold_lake(owner, true);
@@ -463,7 +468,7 @@ REVOKE EXECUTE ON FUNCTION
     imports.isolate(regclass)
     FROM PUBLIC;
 REVOKE EXECUTE ON FUNCTION
-    imports.analyze_month(regclass,date),
+    imports.analyze_grown(),
     imports.announce_policy(uuid,text,text,boolean),
     imports.count_again(uuid,bigint,bigint,jsonb),
     imports.end_hold(uuid,text),
@@ -479,7 +484,7 @@ REVOKE EXECUTE ON FUNCTION
     imports.roll_back(uuid)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    imports.analyze_month(regclass,date),
+    imports.analyze_grown(),
     imports.announce_policy(uuid,text,text,boolean),
     imports.count_again(uuid,bigint,bigint,jsonb),
     imports.end_hold(uuid,text),

@@ -47,6 +47,9 @@ BEGIN
         SELECT imports.current_user_id(), series, r.record_key, r.at, job, r.file_id, r.own_chunk
         FROM renewed AS r WHERE r.merged
         ON CONFLICT DO NOTHING;
+    INSERT INTO analytics.touched (user_id, series, day)
+        SELECT DISTINCT imports.current_user_id(), renew.series, analytics.day_of(t.at)
+        FROM renewed AS r, unnest(ARRAY[r.own_at, r.at]) AS t (at);
     DELETE FROM imports.claims AS c USING renewed AS r
         WHERE r.at <> r.own_at AND c.user_id = imports.current_user_id() AND c.data_type = series
           AND c.record_key = r.record_key AND c.at = r.own_at;
@@ -59,6 +62,40 @@ BEGIN
         series, replace(said, '{}', ''), replace(said, '{}', 'r.')) USING job;
     RETURN QUERY SELECT r.file_id, r.own_chunk, r.merged FROM renewed AS r;
     DROP TABLE renewed;
+END
+$$;
+
+-- Add new positions to their hours, in the transaction that inserts them. What is deleted or
+-- changed is counted again instead (analytics.touched).
+CREATE OR REPLACE FUNCTION timeseries.add_locations() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO timeseries.locations_by_hour AS h (user_id, hour, source, points, south, north,
+            west, east)
+        SELECT user_id, date_bin('1 hour', at, '2000-01-01Z'), source, count(*), min(latitude),
+            max(latitude), min(longitude), max(longitude)
+        FROM came GROUP BY 1, 2, 3 ORDER BY 1, 2, 3  -- one order for all, as of the rows
+        ON CONFLICT (user_id, hour, source) DO UPDATE SET points = h.points + excluded.points,
+            south = least(h.south, excluded.south), north = greatest(h.north, excluded.north),
+            west = least(h.west, excluded.west), east = greatest(h.east, excluded.east);
+    RETURN NULL;
+END
+$$;
+
+-- The same for metrics.
+CREATE OR REPLACE FUNCTION timeseries.add_metrics() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO timeseries.metrics_by_hour AS h (user_id, hour, name, unit, source, samples, total,
+            least, greatest)
+        SELECT user_id, date_bin('1 hour', at, '2000-01-01Z'), name, unit, source, count(*),
+            sum(value), min(value), max(value)
+        FROM came GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+        ON CONFLICT (user_id, hour, name, unit, source) DO UPDATE SET
+            samples = h.samples + excluded.samples, total = h.total + excluded.total,
+            least = least(h.least, excluded.least),
+            greatest = greatest(h.greatest, excluded.greatest);
+    RETURN NULL;
 END
 $$;
 

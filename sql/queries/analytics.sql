@@ -1,18 +1,5 @@
 -- Statistics computed after the load, and the statements that read them. All run as one user.
 
--- name: touch_locations
--- Queue the days of a chunk's positions to be counted again: a row for each day, not for each
--- position.
-INSERT INTO analytics.touched (user_id, series, day)
-SELECT %(user_id)s::uuid, 'locations', analytics.day_of(day)
-FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_locations) AS days;
-
--- name: touch_metrics
--- Queue the days of a chunk's metrics to be counted again.
-INSERT INTO analytics.touched (user_id, series, day)
-SELECT %(user_id)s::uuid, 'metrics', analytics.day_of(day)
-FROM (SELECT DISTINCT date_bin('1 day', at, '2000-01-01Z') AS day FROM stage_metrics) AS days;
-
 -- name: users_to_count
 -- Return the users whose queue of days is not empty, with the time since the first entry. A time in
 -- the future, as after a clock was set back, is ignored.
@@ -20,20 +7,24 @@ SELECT user_id FROM analytics.touched GROUP BY user_id
 HAVING min(at) <= now() - make_interval(secs => %(rest_s)s)
     OR max(at) > clock_timestamp() + interval '5 seconds';
 
+-- name: series_to_count
+-- Return one series with days that wait to be counted.
+SELECT series FROM analytics.touched WHERE user_id = %(user_id)s ORDER BY series LIMIT 1;
+
 -- name: hold_counts
 -- Lock the counts of a user: of two processes, the second sees what the first has written.
 SELECT imports.hold(%(user_id)s::uuid, 'counts', true);
 
 -- name: take_days
--- Take some days out of the queue, with all of their entries.
+-- Take some days of a series out of the queue, with all of their entries.
 WITH chosen AS (
-    SELECT DISTINCT series, day FROM analytics.touched WHERE user_id = %(user_id)s
-    ORDER BY series, day LIMIT %(n)s),
+    SELECT DISTINCT day FROM analytics.touched
+    WHERE user_id = %(user_id)s AND series = %(series)s ORDER BY day LIMIT %(n)s),
 gone AS (
     DELETE FROM analytics.touched AS t USING chosen AS c
-    WHERE t.user_id = %(user_id)s AND t.series = c.series AND t.day = c.day
-    RETURNING c.series, c.day)
-SELECT DISTINCT series, day FROM gone ORDER BY series, day;
+    WHERE t.user_id = %(user_id)s AND t.series = %(series)s AND t.day = c.day
+    RETURNING c.day)
+SELECT DISTINCT day FROM gone ORDER BY day;
 
 -- name: forget_documents
 -- Delete the counts of documents for some days, before they are made again.

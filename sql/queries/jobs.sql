@@ -151,17 +151,6 @@ FROM (SELECT n.id,
     GROUP BY 1) AS x
 WHERE f.id = x.id AND f.job_id = %(job_id)s;
 
--- name: touched_months
--- Return the partitions that a job wrote to.
-SELECT 'user_data.documents_' || data_type AS parent, date_trunc('month', partition_at AT TIME ZONE 'UTC')::date AS month
-FROM user_data.documents WHERE job_id = %(job_id)s GROUP BY 1, 2
-UNION ALL
-SELECT 'timeseries.locations', date_trunc('month', at AT TIME ZONE 'UTC')::date
-FROM timeseries.locations WHERE job_id = %(job_id)s GROUP BY 1, 2
-UNION ALL
-SELECT 'timeseries.metrics', date_trunc('month', at AT TIME ZONE 'UTC')::date
-FROM timeseries.metrics WHERE job_id = %(job_id)s GROUP BY 1, 2;
-
 -- name: close_job
 -- Close the job, once. If its original is gone, note that.
 UPDATE imports.jobs

@@ -302,9 +302,9 @@ SELECT user_data.ensure_partitions(%(type)s, %(months)s::date[]);
 -- Make the missing partitions of locations or metrics for some months.
 SELECT timeseries.ensure_partitions(%(type)s, %(months)s::date[]);
 
--- name: analyze_month
--- Update the planner's statistics for the partition of a month.
-SELECT imports.analyze_month(%(parent)s::regclass, %(month)s);
+-- name: analyze_grown
+-- Update the planner's statistics for partitions that have grown much.
+SELECT imports.analyze_grown();
 
 -- name: analyze_search
 -- Update the planner's statistics for the search index.

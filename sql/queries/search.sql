@@ -60,10 +60,11 @@ tongues AS (
     INSERT INTO user_data.search_languages (user_id, configuration)
     SELECT DISTINCT %(user_id)s, user_data.words_of(language)::text FROM found
     ORDER BY 2 ON CONFLICT DO NOTHING),
+spelled AS MATERIALIZED (  -- each word once, before it is looked at
+    SELECT DISTINCT w.lexeme FROM found, unnest(found.words) AS w),
 spellings AS (
     INSERT INTO user_data.search_words (user_id, word)
-    SELECT DISTINCT %(user_id)s, w.lexeme FROM found, unnest(found.words) AS w
-    WHERE w.lexeme ~ '^[[:alpha:]]{4,24}$'
+    SELECT %(user_id)s, lexeme FROM spelled WHERE lexeme ~ '^[[:alpha:]]{4,24}$'
     ORDER BY 2 ON CONFLICT DO NOTHING),
 lacking AS (
     -- What came without the vectors of a tier waits for them; a model of no id has none yet.

@@ -26,9 +26,9 @@ def count_user(run: Runtime, user_id: UUID, *, seconds: float) -> int:
     while time.monotonic() < end:
         taken = count_some(run.lake, user_id, _BATCH)
         crash_here("count.after_batch")
-        total += taken
-        if taken < _BATCH:
+        if taken is None:
             break
+        total += taken
     return total
 
 

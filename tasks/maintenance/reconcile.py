@@ -35,6 +35,7 @@ from tasks.derived import embedding_backfill
 from tasks.derived.lake_statistics import count_user, count_waiting
 from tasks.derived.near_duplicates import PATIENCE_S, compare_user, compare_waiting
 from tasks.derived.quality_scores import score_changed, score_job
+from tasks.derived.search_index import PATIENCE_S as OF_WORDS_S
 from tasks.derived.search_index import index_user, index_waiting
 from tasks.ingest import export_sets, malware
 from tasks.ingest.finish import (
@@ -107,8 +108,8 @@ def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
     """
     user, job_id = lease.ref.user_id, lease.ref.job_id
     of_user: dict[str, Callable[[], object]] = {
-        # What a job of an hour has loaded was indexed meanwhile; this is the rest.
-        "indexed": lambda: index_user(run, user, seconds=_INDEX_S),
+        # Free workers have indexed most of what has loaded; this is the rest.
+        "indexed": lambda: index_user(run, user, seconds=_INDEX_S, patience=OF_WORDS_S),
         "analysed": lambda: run.lake.rows(user, "lake", "analyze_search"),
         "counted": lambda: count_user(run, user, seconds=_INDEX_S),
         "compared": lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S),
@@ -168,9 +169,8 @@ def _write_error(target: Path, job: dict[str, Any]) -> None:
 
 
 def _refresh(run: Runtime, lease: Lease) -> None:
-    """Refresh statistics of the touched partitions, and the vector index if no vectors wait."""
-    for row in run.lake.rows(lease.ref.user_id, "jobs", "touched_months", job_id=lease.ref.job_id):
-        run.lake.rows(lease.ref.user_id, "lake", "analyze_month", **row)
+    """Refresh statistics of grown partitions, and the vector index if no vectors wait."""
+    run.lake.rows(lease.ref.user_id, "lake", "analyze_grown")
     at_rest = {"user_id": lease.ref.user_id, "most": MOST_ATTEMPTS}
     for row in run.lake.rows(lease.ref.user_id, "lake", "models_at_rest", **at_rest):
         run.lake.rows(

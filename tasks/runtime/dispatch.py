@@ -54,6 +54,30 @@ def send_turn(user_id: UUID, model: str) -> None:
     ).apply_async()
 
 
+def send_indexing(user_id: UUID) -> None:
+    """Send a turn at a user's words: any worker takes it when no chunk waits."""
+    signature(
+        TASK_PREFIX + "index",
+        kwargs={"user_id": str(user_id)},
+        immutable=True,
+        options={"queue": QUEUES[Stage.LOAD], "priority": _LAST},
+    ).apply_async()
+
+
+def index_soon(user_id: UUID) -> bool:
+    """Send a turn of indexing after a commit; return False if the broker does not answer.
+
+    Nothing is lost then: the end of the job indexes what is left.
+    """
+    try:
+        crash_here("index.before_send")
+        send_indexing(user_id)
+    except Exception as error:
+        log.warning("words are indexed later", error=type(error).__name__)
+        return False
+    return True
+
+
 def send_rows(ledger: Ledger, rows: Sequence[DictRow]) -> int:
     """Send what the ledger has marked as sent; return how many messages.
 

@@ -230,6 +230,8 @@ def after(run: Runtime, lease: Lease) -> None:
             window=run.options.dispatch_window,
             max_attempts=run.options.max_attempts,
         )
+    if lease.stage is Stage.LOAD:
+        dispatch.index_soon(lease.ref.user_id)
 
 
 def _fenced(run: Runtime, lease: Lease) -> None:

@@ -36,7 +36,8 @@ def test_every_queue_has_its_workers(services: dict[str, Any], queue: str) -> No
 def test_every_stage_is_routed_to_the_queue_of_the_contract() -> None:
     routed = {name: to["queue"] for name, to in celeryconfig.task_routes.items()}
     stages = {f"datapunk.{stage}": queue for stage, queue in QUEUES.items()}
-    assert routed == {**stages, "datapunk.deepen": QUEUES[Stage.EMBED]}
+    behind = {"datapunk.deepen": QUEUES[Stage.EMBED], "datapunk.index": QUEUES[Stage.LOAD]}
+    assert routed == {**stages, **behind}
 
 
 def test_every_service_that_stays_has_a_health_check_and_limits(services: dict[str, Any]) -> None:

@@ -203,6 +203,7 @@ def carry(
     context.install(lambda: run)
     driver = Driver()
     dispatch.send, dispatch.send_turn = driver.send, driver.send_turn
+    dispatch.send_indexing = driver.send_indexing
     carrier = _Carrier(run, driver, Database(urls["admin"]), disk)
     try:
         carrier.take_in()
@@ -288,7 +289,9 @@ class _Carrier:
             self._database.let_time_pass()
             self._let_files_age()
             reconcile.reconcile(self._run)
-            self._driver.drain()
+            while self._driver.sent:  # words of what has loaded, while the rest is on its way
+                self._driver.step()
+                self._driver.index(self._run)
             self._driver.take_turns(self._run)
             reconcile.sweep(self._run)
             if self._disk.full:

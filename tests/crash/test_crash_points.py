@@ -103,6 +103,9 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
     FROM user_data.documents AS d
     UNION ALL
     SELECT record_key::text || at || latitude || ' ' || longitude FROM timeseries.locations
+    UNION ALL
+    SELECT record_key::text || coalesce(language, '') || coalesce(at::text, '') || words
+        || coalesce(domain, '') FROM user_data.search
 ) AS lines
 """
 

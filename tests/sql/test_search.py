@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +17,8 @@ from benchmarks.documents import Documents
 from sql import search as finder
 from sql.queries import queries
 from sql.search import Filters, Model, Search, fused
-from sql.store import Lake
-from tasks.derived import search_index
+from sql.store import Lake, Purpose
+from tasks.derived import embedding_backfill, search_index
 from tasks.maintenance import reconcile
 from tasks.operations.rollback import roll_back
 from tasks.runtime.context import Runtime
@@ -57,6 +60,13 @@ def job(imported: Imported) -> dict[str, Any]:
 @pytest.fixture
 def seeker(job: dict[str, Any], reader: Lake) -> Search:
     return Search(reader, job["user_id"])
+
+
+def index_parameters(run: Runtime, job: dict[str, Any]) -> dict[str, Any]:
+    """Parameters of the statement that indexes; no model has vectors."""
+    wanted = embedding_backfill.wanted(run).parameters()
+    asked = {"user_id": job["user_id"], "n": 100, "models": [], "model_ids": []}
+    return {**asked, "least_chars": finder.LEAST_CHARS, **wanted}
 
 
 def titles(found: Any) -> list[str]:
@@ -246,6 +256,29 @@ def test_row_level_security_leaves_the_index_of_words_in_use(
     assert database.one(spelling)
 
 
+def test_words_are_made_within_the_statement_that_indexes(
+    run: Runtime, job: dict[str, Any]
+) -> None:
+    """A function that the planner does not inline starts an executor for each document."""
+    with run.lake.remaking(job["user_id"], Purpose.INDEX) as entered:
+        explain = "EXPLAIN (VERBOSE) " + queries("search")["index_some"]
+        rows = entered.connection.execute(explain, index_parameters(run, job)).fetchall()
+    plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    called = re.findall(r"(?:user_data|analytics)\.\w+\(", plan)
+    assert ("to_tsvector" in plan, called) == (True, [])
+
+
+def test_the_words_of_a_document(database: Database) -> None:
+    said = database.one(
+        "SELECT user_data.words_in('de', 'Die Reiher', '鳥が standen', "
+        """'{"url": "https://b.example/x", "sender": {"name": "Áé"}, "labels": ["Inbox"]}')::text"""
+    )
+    assert said == (
+        "'/x':8C 'ae':9C 'b.example':7C 'b.example/x':6C 'inbox':10C 'reih':2A 'stand':5B "
+        "'が':4B '鳥':3B"
+    )
+
+
 def test_statistics_are_made_where_much_has_changed(
     job: dict[str, Any], run: Runtime, database: Database
 ) -> None:
@@ -259,6 +292,33 @@ def test_statistics_are_made_where_much_has_changed(
     )
     run.lake.rows(job["user_id"], "lake", "analyze_search")
     assert database.one(held) > 1000
+
+
+def test_statistics_of_a_month_are_made_once_it_has_grown_by_half(
+    job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    """What a load of few rows leaves to autovacuum."""
+    (month,) = database.rows(
+        "SELECT DISTINCT tableoid::regclass::text AS name FROM user_data.documents"
+    )
+    held = "SELECT reltuples FROM pg_class WHERE oid = %s::regclass"
+
+    def grows(n: int) -> float:
+        database.rows(
+            "INSERT INTO user_data.documents (user_id, data_type, source, record_type, record_key, "
+            "partition_at, content_type, metadata, job_id, file_id, chunk_id, parser_version) "
+            "SELECT d.user_id, d.data_type, d.source, d.record_type, gen_random_uuid(), "
+            "d.partition_at, 'text/plain', '{}', d.job_id, d.file_id, d.chunk_id, 1 "
+            f"FROM (SELECT * FROM user_data.documents LIMIT 1) AS d, generate_series(1, {n})"
+        )
+        run.lake.rows(job["user_id"], "lake", "analyze_grown")
+        return float(database.one(held, month["name"]))
+
+    assert grows(1) == -1  # never
+    first = grows(2_000)
+    assert first > 1_900
+    assert grows(200) == first
+    assert grows(2_000) > 4_000
 
 
 def test_the_documents_of_the_benchmark_load_whole(imported: Imported, tmp_path: Path) -> None:
@@ -312,6 +372,93 @@ def test_documents_wait_in_a_queue_and_any_number_may_index(
     assert search_index.index_waiting(run, seconds=60) == 6
     found = Search(reader, user).by_words("heron", Filters())
     assert (len(found.hits), found.waiting) == (2, 0)
+
+
+def test_what_has_loaded_is_found_while_the_rest_is_on_its_way(
+    drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database, reader: Lake,
+) -> None:  # fmt: skip
+    """Each load sends a turn, and the end of the job has less to do; the index is the same."""
+    rows = b'{"id": 1, "note": "A heron in a row."}\n'
+    written = mail(1, "Heron", "A heron by mail.").encode()
+    drop(ANA, "1.zip", zipped({"1.mbox": written, "rows.ndjson": rows}))  # a chunk each
+    founds = []
+    while driver.sent:
+        driver.step()
+        driver.index(run)
+        if users := database.rows("SELECT user_id FROM user_data.users"):
+            found = Search(reader, users[0]["user_id"]).by_words("heron", Filters())
+            open_chunks = database.one(
+                "SELECT count(*) FROM imports.chunks WHERE kind = 'records' AND status <> 'done'"
+            )
+            founds.append((len(found.hits), found.waiting, open_chunks))
+    assert (1, 0, 1) in founds, founds
+    assert founds[-1] == (2, 0, 0)
+    indexed = "SELECT * FROM user_data.search ORDER BY document_id"
+    bit_by_bit = database.rows(indexed)
+    database.rows(
+        "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
+        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+    )
+    search_index.index_waiting(run, seconds=60)
+    assert database.rows(indexed) == bit_by_bit
+
+
+def test_no_plan_of_an_empty_lake_is_kept_for_the_index(job: dict[str, Any], run: Runtime) -> None:
+    """Turns with nothing to do come first: the plan that was best for these reads a month's
+    documents for each that waits."""
+    held = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%SKIP LOCKED%'"
+    for _ in range(12):
+        search_index.index_user(run, job["user_id"], seconds=60)
+        with run.lake.as_user(job["user_id"]) as connection:
+            assert connection.execute(held).fetchall() == []
+
+
+def test_the_end_of_a_job_waits_for_who_indexes(
+    job: dict[str, Any], run: Runtime, database: Database, reader: Lake
+) -> None:
+    """What another worker has in hand is found, too, when the job has ended."""
+    database.rows(
+        "INSERT INTO user_data.unindexed SELECT user_id, id, data_type, partition_at "
+        "FROM user_data.documents"
+    )
+    began = threading.Event()
+    let_go = threading.Event()
+
+    def another() -> None:
+        with run.lake.as_user(job["user_id"]) as connection:
+            connection.execute("SELECT FROM user_data.unindexed FOR UPDATE")
+            began.set()
+            let_go.wait(60)
+
+    worker = threading.Thread(target=another)
+    worker.start()
+    began.wait(60)
+    assert search_index.index_user(run, job["user_id"], seconds=60) == 0
+    threading.Timer(0.2, let_go.set).start()
+    assert search_index.index_user(run, job["user_id"], seconds=60, patience=60) == 6
+    worker.join()
+
+
+def test_what_is_taken_back_while_it_is_indexed_is_not_found(
+    job: dict[str, Any], run: Runtime, database: Database
+) -> None:
+    """Its rows can't go as long as somebody makes words of them."""
+    database.rows(
+        "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
+        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+    )
+    taking = threading.Thread(target=roll_back, args=(run, job["user_id"], job["id"]))
+    with run.lake.remaking(job["user_id"], Purpose.INDEX) as entered:
+        assert entered.connection.execute(
+            queries("search")["index_some"], index_parameters(run, job)
+        ).fetchone() == {"count": 6}
+        taking.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while not database.one(waits):
+            time.sleep(0.01)
+            assert taking.is_alive(), "it does not wait for who indexes"
+    taking.join()
+    assert database.one("SELECT count(*) FROM user_data.search") == 0
 
 
 def test_words_leave_the_machine_to_rows_that_are_coming(

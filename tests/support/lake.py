@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 
 from pipeline.ports import Embedder, Models, Scan, Scanner, Verdict
 from schemas.progress import Kind, Stage, Tier, route
-from tasks.derived import embedding_backfill
+from tasks.derived import embedding_backfill, search_index
 from tasks.ingest import chunk, loading, poison, upload
 from tasks.maintenance import reconcile
 from tasks.runtime import stage_runner
@@ -108,6 +108,15 @@ class Driver:
         self.sent: deque[Message] = deque()
         self.performed: list[tuple[Stage, int]] = []
         self.turns: deque[tuple[UUID, str]] = deque()
+        self.to_index: deque[UUID] = deque()
+
+    def send_indexing(self, user_id: UUID) -> None:
+        self.to_index.append(user_id)
+
+    def index(self, run: Runtime) -> None:
+        """Carry out the turns at the words that were sent so far."""
+        for _ in range(len(self.to_index)):
+            search_index.in_background(run, self.to_index.popleft())
 
     def send_turn(self, user_id: UUID, model: str) -> None:
         self.turns.append((user_id, model))
@@ -225,4 +234,33 @@ def counts(job: Mapping[str, Any]) -> tuple[int, int, int, int]:
     )
 
 
-__all__ = ["Database", "Driver", "FakeEmbedder", "FakeScanner", "Message", "Runtime", "zipped"]
+def hours_are_exact(database: Database) -> None:
+    """Check that hours of locations and metrics say what a count of their rows says."""
+    for table, count in _HOURS.items():
+        kept = database.rows(f"SELECT * FROM timeseries.{table}_by_hour ORDER BY 1, 2, 3, 4, 5")
+        assert kept == database.rows(count), table
+
+
+_HOURS = {
+    "locations": """
+        SELECT user_id, date_trunc('hour', at, 'UTC') AS hour, source, count(*) AS points,
+            min(latitude) AS south, max(latitude) AS north, min(longitude) AS west,
+            max(longitude) AS east
+        FROM timeseries.locations GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
+    "metrics": """
+        SELECT user_id, date_trunc('hour', at, 'UTC') AS hour, name, unit, source,
+            count(*) AS samples, sum(value) AS total, min(value) AS least, max(value) AS greatest
+        FROM timeseries.metrics GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5""",
+}
+
+
+__all__ = [
+    "Database",
+    "Driver",
+    "FakeEmbedder",
+    "FakeScanner",
+    "Message",
+    "Runtime",
+    "hours_are_exact",
+    "zipped",
+]

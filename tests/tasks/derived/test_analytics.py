@@ -15,7 +15,7 @@ from sql.store import Lake
 from tasks.derived import lake_statistics, search_index
 from tasks.operations.rollback import roll_back
 from tasks.runtime.context import Runtime
-from tests.support.lake import Database, zipped
+from tests.support.lake import Database, hours_are_exact, zipped
 from workers.cli import app
 from workers.cli.verbs import stats as verb
 from workers.settings import Settings
@@ -72,6 +72,7 @@ def exact(database: Database) -> bool:
     """Whether every aggregate says what a count of the lake says."""
     counted = database.rows(_COUNTED)
     assert database.one("SELECT count(*) FROM analytics.touched") == 0
+    hours_are_exact(database)
     return counted == database.rows(_TRUE)
 
 
@@ -112,6 +113,25 @@ def test_what_comes_and_goes_is_counted_anew(
     assert database.rows(_COUNTED) == []
     for table in ("analytics.entities_by_day", "analytics.domains_by_day"):
         assert database.one(f"SELECT count(*) FROM {table}") == 0
+
+
+def test_positions_are_in_their_hours_as_soon_as_they_have_loaded(
+    imported: Imported, run: Runtime, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exports of the same days add to them, and none of the days is counted anew."""
+    monkeypatch.setattr("tasks.maintenance.reconcile._follow_up", lambda *_, **__: None)
+    for n in range(3):
+        points = [
+            {"latitudeE7": m * 10**7, "longitudeE7": n * 10**6,
+             "timestamp": f"2023-05-0{day}T10:{m:02}:0{n % 2}Z"}
+            for day in range(1, 9) for m in range(n, 20)
+        ]  # fmt: skip
+        written = json.dumps({"locations": points}).encode()
+        imported(ANA, f"{n}.zip", zipped({"Takeout/Location History/Records.json": written}))
+        assert database.one("SELECT count(*) FROM analytics.touched") == 0
+        hours_are_exact(database)
+    assert database.one("SELECT sum(points) FROM timeseries.locations_by_hour") > 2 * 8 * 19
+    assert database.one("SELECT max(east) FROM timeseries.locations_by_hour") == 0.2
 
 
 def test_a_range_of_days_and_the_gaps_in_it(imported: Imported, reader: Lake) -> None:

@@ -24,11 +24,12 @@ from schemas.reasons import Reason
 from schemas.records import Outcome, RawRecord, Record, Related
 from schemas.vocabulary import RecordType, Relation
 from sql.store import Lake
+from tasks.derived import lake_statistics
 from tasks.operations import quarantine, verify
 from tasks.operations.reparse import Reparsed, order, reparse
 from tasks.operations.rollback import roll_back
 from tasks.runtime.context import Runtime
-from tests.support.lake import Database, FakeEmbedder, counts, zipped
+from tests.support.lake import Database, FakeEmbedder, counts, hours_are_exact, zipped
 from workers.cli import app
 from workers.cli.verbs import reparse as verbs
 from workers.settings import Settings
@@ -294,8 +295,8 @@ def pulse(first: int, last: int) -> bytes:
 
 
 def test_series_change_their_values_and_times(
-    imported: Imported, database: Database, better: Better, again: Callable[..., Reparsed],
-    sound: Callable[[], None],
+    imported: Imported, run: Runtime, database: Database, better: Better,
+    again: Callable[..., Reparsed], sound: Callable[[], None],
 ) -> None:  # fmt: skip
     one, two = imported(ANA, "1.json", pulse(0, 10)), imported(ANA, "2.json", pulse(5, 15))
     old = next(f for f in all_formats() if f.name == "shape.pulse")
@@ -320,6 +321,8 @@ def test_series_change_their_values_and_times(
     assert database.one("SELECT count(*) FROM imports.claims WHERE at < '2024-01-01Z'") == 1
     assert [counts(database.job(j["id"])) for j in (one, two)] == [(11, 10, 0, 1), (11, 5, 5, 1)]
     sound()
+    lake_statistics.count_waiting(run, seconds=60, rest_s=0)
+    hours_are_exact(database)
     stands = everything(database)
     again("shape.pulse", every=True)
     assert_same(everything(database), stands)

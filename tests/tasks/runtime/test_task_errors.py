@@ -32,13 +32,16 @@ def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     handlers = [*logging.getLogger().handlers]
     monkeypatch.setattr(celery_tasks, "runtime", lambda: None)
     monkeypatch.setattr(celery_tasks.behind, "in_background", broken)
+    monkeypatch.setattr(celery_tasks.search_index, "in_background", broken)
     monkeypatch.setattr(celery_tasks.stage_runner, "perform", broken)
     yield made
     logging.getLogger().handlers = handlers
     structlog.reset_defaults()
 
 
-NAMES = ("validate", "extract", "normalise", "screen", "embed", "load", "finish", "deepen")
+NAMES = (
+    "validate", "extract", "normalise", "screen", "embed", "load", "finish", "deepen", "index",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,9 +50,9 @@ def test_a_text_of_an_error_gets_out_of_no_task(
 ) -> None:
     logs.configure(Settings(data_dir="/nowhere"))
     task = app.tasks[TASK_PREFIX + name]
-    ids = {"user_id": str(uuid4()), "model": "static"}
-    if name != "deepen":
-        ids = {"chunk": "1", "job_id": str(uuid4())}
+    ids = {"chunk": "1", "job_id": str(uuid4())}
+    if name in ("deepen", "index"):
+        ids = {"user_id": str(uuid4()), **({"model": "static"} if name == "deepen" else {})}
     carry_out = build_tracer(task.name, task, app=app, eager=False)
     request = {"id": "1", "delivery_info": {}, "argsrepr": "()", "kwargsrepr": "{}"}
     found = carry_out(str(uuid4()), (), ids, request)

@@ -38,7 +38,7 @@ LETTER = (
     b"Date: Mon, 01 May 2023 10:00:00 +0000\n\nA lamp for the room.\n\n"
 )
 #: Before a fixture takes its place.
-_SEND, _SEND_TURN = dispatch.send, dispatch.send_turn
+_SEND, _SEND_TURN, _INDEX = dispatch.send, dispatch.send_turn, dispatch.send_indexing
 
 Drop = Callable[[str, str, bytes], UUID]
 Invoke = Callable[..., Any]
@@ -153,6 +153,7 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     _use(monkeypatch, place.model_copy(update=away))
     monkeypatch.setattr(dispatch, "send", _SEND)
     monkeypatch.setattr(dispatch, "send_turn", _SEND_TURN)
+    monkeypatch.setattr(dispatch, "send_indexing", _INDEX)
     monkeypatch.setattr(wiring, "ModelsHere", lambda _: FakeModels())
     last = ["quarantine discard", "rollback"]
     order = [verb for verb in VERBS if VERBS[verb] and verb not in last]
@@ -167,6 +168,7 @@ def test_no_verb_fails_for_a_broker_that_refuses(
 
     monkeypatch.setattr(dispatch, "send", driver.send)
     monkeypatch.setattr(dispatch, "send_turn", driver.send_turn)
+    monkeypatch.setattr(dispatch, "send_indexing", driver.send_indexing)
     for _ in range(4):
         database.let_time_pass()
         reconcile.reconcile(small)
