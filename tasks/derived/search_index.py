@@ -62,7 +62,7 @@ def index_waiting(run: Runtime, *, seconds: float = _TURN_S) -> int:
 
 
 def in_background(run: Runtime, user_id: UUID) -> None:
-    """A turn as its task does it. Where a batch more waits, another turn is sent."""
+    """Run a turn as its task does. Send another turn if a further batch waits."""
     try:
         taken = steps.alone(
             run, "indexed", lambda: index_user(run, user_id, seconds=_WORKER_S), 0, subject=user_id
