@@ -73,6 +73,12 @@ def small(run: Runtime, make_run: Callable[..., Runtime]) -> Runtime:
 #: What is run of each verb; `JOB` runs, `DONE` has ended. None: it starts or stops processes, or
 #: has nothing to do with a lake.
 VERBS: dict[str, list[str] | None] = {
+    "compare": ["compare", "DONE", "DONE"],
+    "count": ["count", "--user", ANA],
+    "day": ["day", "2024-03-05", "--user", ANA],
+    "export": ["export", "--user", ANA],
+    "show": ["show", "DOCUMENT", "--user", ANA],
+    "where": ["where", "2024-03-05 14:30", "--user", ANA],
     "add": ["add", "FILE", "--user", ANA],
     "cancel": ["cancel", "JOB"],
     "db downgrade": None,
@@ -149,6 +155,7 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     }  # fmt: skip
     held = "SELECT min(id) FROM imports.quarantine WHERE job_id = %s"
     names["RECORD"] = str(database.one(held, done))
+    names["DOCUMENT"] = str(database.one("SELECT min(document_id) FROM user_data.search"))
     away = {"broker_url": SecretStr("redis://127.0.0.1:1/0")}
     _use(monkeypatch, place.model_copy(update=away))
     monkeypatch.setattr(dispatch, "send", _SEND)
