@@ -179,9 +179,10 @@ def place(servers: Settings, url: Callable[[str], str], tmp_path: Path) -> Setti
 
 
 @pytest.fixture
-def database(url: Callable[[str], str]) -> Database:
+def database(url: Callable[[str], str]) -> Iterator[Database]:
     """A look at everything in the test's database."""
-    return Database(url("admin"))
+    with Database(url("admin")).kept() as made:
+        yield made
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ import io
 import itertools
 import zipfile
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from threading import get_ident
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -163,11 +165,40 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._kept: psycopg.Connection[dict[str, Any]] | None = None
+        self._keeper: int | None = None
+        """The thread that goes on with one connection."""
+
+    @contextmanager
+    def kept(self) -> Iterator[Database]:
+        """This thread looks through one connection until the block ends; each other thread still
+        through a new one each time, so that none waits for another."""
+        self._keeper = get_ident()
+        try:
+            yield self
+        finally:
+            self._keeper = None
+            if self._kept is not None:
+                self._kept.close()
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
-        with psycopg.connect(self.url, autocommit=True, row_factory=dict_row) as connection:
-            cursor = connection.execute(query.encode(), parameters)
-            return cursor.fetchall() if cursor.description else []
+        if get_ident() != self._keeper:
+            with self._connect() as connection:
+                return _rows(connection, query, parameters)
+        if self._kept is not None and not self._kept.closed:
+            try:
+                return _rows(self._kept, query, parameters)
+            except psycopg.OperationalError:
+                if not self._kept.closed:
+                    raise
+        self._kept = self._connect()  # the first, or the server has ended the one before
+        return _rows(self._kept, query, parameters)
+
+    def _connect(self) -> psycopg.Connection[dict[str, Any]]:
+        # What tests ask may change its columns between two times, which a prepared plan may not.
+        return psycopg.connect(
+            self.url, autocommit=True, row_factory=dict_row, prepare_threshold=None
+        )
 
     def one(self, query: str, *parameters: Any) -> Any:
         """The one value of the one row."""
@@ -213,6 +244,13 @@ class Database:
         self.rows("UPDATE vectors.waiting SET taken_until = taken_until - interval '1 hour'")
         self.rows("UPDATE imports.sets SET waits_until = waits_until - interval '1 hour'")
         self.rows("UPDATE imports.step_errors SET again_at = again_at - interval '1 hour'")
+
+
+def _rows(
+    connection: psycopg.Connection[dict[str, Any]], query: str, parameters: tuple[Any, ...]
+) -> list[dict[str, Any]]:
+    cursor = connection.execute(query.encode(), parameters)
+    return cursor.fetchall() if cursor.description else []
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:
