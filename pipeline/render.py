@@ -86,8 +86,7 @@ class Renderer:
         """Render a document under the key that it has among those of its file."""
         base = key_of(record)
         if self._repeats is None:
-            own = own_key_of(record)
-            if own == base:
+            if not record.own_identity or (own := own_key_of(record)) == base:
                 return self._document(record, slot, base)
             self._own[base.hex()] = (
                 own.hex()
@@ -121,7 +120,7 @@ class Renderer:
             shared=shared,
             text=text_of(record.title, record.content) or "" if self._keep_text else "",
             mentions=mention_lines(key_hex, record),
-            relations=_relation_lines(key_hex, record, self._own),
+            relations=_relation_lines(key_hex, record, self._own) if record.related else (),
             privacy=record.privacy,
         )
 

@@ -235,7 +235,13 @@ def _bounded(found: Text) -> Text:
     )
 
 
+#: How a PDF ends, and what pypdf takes for such an end that is cut off.
+_END, _PARTS_OF_END = b"%%EOF", (b"%%EO", b"%%E", b"%")
+
+
 def _pdf(data: bytes) -> Text:
+    if _END not in data and not data.rstrip().endswith(_PARTS_OF_END):
+        raise Unreadable("broken")  # pypdf finds that, too, but looks at each line before
     reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
     if reader.is_encrypted and not _opens(reader):
         raise Unreadable("encrypted")

@@ -11,10 +11,11 @@ from functools import lru_cache
 
 from pipeline.privacy import prefilter
 from pipeline.privacy.find_addresses import emails, ips, ips_of_six, macs
-from pipeline.privacy.find_numbers import cards, ibans, numbers_of_registers, phones
+from pipeline.privacy.find_numbers import cards, ibans, phones
 from pipeline.privacy.find_places import birth_dates, coordinates, degrees
 from pipeline.privacy.find_secrets import passwords, tokens
 from pipeline.privacy.findings import REGIONS, Finder, Finding, Text
+from pipeline.privacy.national_ids import digital_ids, lettered_ids
 
 #: A character that every finding needs; and a text that is only a time.
 _ANYTHING = re.compile(r"[\d@:_]").search
@@ -82,7 +83,8 @@ _FINDERS: dict[str, Finder] = {
     "emails": emails,
     "cards": cards,
     "ibans": ibans,
-    "national_ids": numbers_of_registers,
+    "digital_ids": digital_ids,
+    "lettered_ids": lettered_ids,
     "phones": phones,
     "ips": ips,
     "ips_of_six": ips_of_six,

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from pipeline.privacy import national_ids
-from pipeline.privacy.findings import Finding, Text
+from pipeline.privacy.findings import Finding, Text, starting
 from schemas.privacy import Kind
 
-#: Chinese, Japanese and Korean words precede an address without a space.
-_LOCAL = re.compile(r"(?:(?![\u3040-\u9fff\uac00-\ud7af])[\w.+%-]){1,64}\Z")
+#: The part before the sign, matched backwards. Chinese, Japanese and Korean words precede an
+#: address without a space.
+_LOCAL = re.compile(r"(?:(?![\u3040-\u9fff\uac00-\ud7af])[\w.+%-]){1,64}")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 #: `icon@2x.png` is a file.
 _FILES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "html", "php"})
@@ -22,11 +22,11 @@ def emails(within: Text) -> Iterator[Finding]:
     """Find mail addresses; the id of a mail is a guess."""
     text, at = within.text, -1
     while (at := text.find("@", at + 1)) >= 0:
-        local = _LOCAL.search(text[max(0, at - 64) : at])
+        local = _LOCAL.match(text[max(0, at - 64) : at][::-1])
         domain = _DOMAIN.match(text, at + 1)
         if local is None or domain is None:
             continue
-        name = local[0].lstrip(".-%")
+        name = local[0][::-1].lstrip(".-%")
         start, end = at - len(name), domain.end()
         if not name or name.endswith(".") or domain[0].rpartition(".")[2].lower() in _FILES:
             continue
@@ -51,7 +51,7 @@ _IP_WORDS = re.compile(r"\bip|address|adresse|host|server|login|from\s?\Z|client
 
 def ips(within: Text) -> Iterator[Finding]:
     """Find IPv4 addresses."""
-    for match in national_ids.starting(NUMBER_START, _V4, within.text):
+    for match in starting(NUMBER_START, _V4, within.text):
         if sure := _sure_of_ip(match[0], within.before(match.start(), 25)):
             yield Finding(Kind.IP, match.start(), match.end(), sure, match[0])
 

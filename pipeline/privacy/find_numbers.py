@@ -10,13 +10,10 @@ from itertools import islice
 import phonenumbers
 from stdnum import iban, luhn, numdb
 
-from pipeline.privacy import national_ids
-from pipeline.privacy.find_addresses import NUMBER_START
-from pipeline.privacy.findings import Finding, Text
+from pipeline.privacy.findings import Finding, Text, starting, starting_at
 from schemas.privacy import Kind
 
 _NOT_DIGIT = re.compile(r"\D")
-_DIGIT_OR_BRACKET = re.compile(r"[\d(](?<!\d[\d(])")
 
 _CARD = re.compile(
     r"(?<![\w.+-])(?:\d{4}([ .-])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?"
@@ -45,7 +42,7 @@ _OTHER_WORDS = re.compile(
 
 def cards(within: Text) -> Iterator[Finding]:
     """Find numbers of payment cards by issuer, length and check digit."""
-    for match in national_ids.starting(NUMBER_START, _CARD, within.text):
+    for match in starting_at(within.numbers(), _CARD, within.text):
         digits = _NOT_DIGIT.sub("", match[0])
         if not any(p.match(digits) and len(digits) in n for p, n in _ISSUERS):
             continue
@@ -98,14 +95,8 @@ def _end_of(text: str, length: int) -> int:
     return next(islice(places, length - 1, None))
 
 
-def numbers_of_registers(within: Text) -> Iterator[Finding]:
-    """Find numbers of national registers."""
-    for start, end, sure in national_ids.find(within.text, within.before):
-        value = re.sub(r"[\W_]", "", within.text[start:end]).upper()
-        yield Finding(Kind.NATIONAL_ID, start, end, sure, value)
-
-
 _SEPARATORS = r"[ ().\-/]{0,2}"
+_INTERNATIONAL_START = re.compile(r"[+0](?<![\w+][+0])(?=[0(\d])")
 _INTERNATIONAL = re.compile(rf"(?<![\w+])(?:\+|00(?=[1-9]))\(?\d(?:{_SEPARATORS}\d){{6,14}}(?!\d)")
 _NATIONAL = re.compile(rf"(?<![\w.,/=#&:+%@-])\(?\d(?:{_SEPARATORS}\d){{5,13}}(?!\w|[.,:/-]\d)")
 _AMERICAN = re.compile(r"\(\d{3}\) ?\d{3}[-. ]\d{4}|(\d{3}([-.])\d{3}\2\d{4})")
@@ -119,10 +110,10 @@ _PHONE_WORDS = re.compile(
 
 def phones(within: Text) -> Iterator[Finding]:
     """Find phone numbers, with and without a country code."""
-    for match in _INTERNATIONAL.finditer(within.text):
+    for match in starting(_INTERNATIONAL_START, _INTERNATIONAL, within.text):
         if found := _international(within, match.start(), match[0]):
             yield found
-    for match in national_ids.starting(_DIGIT_OR_BRACKET, _NATIONAL, within.text):
+    for match in starting_at(within.numbers(), _NATIONAL, within.text):
         sure, value = _national(within, match)
         if value:
             yield Finding(Kind.PHONE, match.start(), match.end(), sure, value)

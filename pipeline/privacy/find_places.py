@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.privacy import national_ids
+from pipeline.privacy import prefilter
 from pipeline.privacy.find_addresses import NUMBER_START
-from pipeline.privacy.findings import Finding, Text
+from pipeline.privacy.findings import Finding, Text, starting
 from schemas.privacy import Kind
 
 _DEGREE = re.compile(r"[+\-\d](?<!\d[+\-\d])(?=[\d.])")
@@ -32,10 +32,10 @@ _PLACE_WORDS = re.compile(r"coord|koord|gps|\blat|locat|position|standort|ubicac
 
 def coordinates(within: Text) -> Iterator[Finding]:
     """Find pairs of decimal degrees."""
-    for match in national_ids.starting(_LINK, _LINKED, within.text):
+    for match in starting(_LINK, _LINKED, within.text):
         if _on_earth(match):
             yield _place(match, match.start("lat"), 0.9)
-    for match in national_ids.starting(_DEGREE, _PAIR, within.text):
+    for match in starting(_DEGREE, _PAIR, within.text):
         if _on_earth(match):
             named = _PLACE_WORDS.search(within.before(match.start()))
             fine = min(len(match[g].partition(".")[2]) for g in ("lat", "lon")) >= 4
@@ -70,13 +70,17 @@ _BORN = re.compile(
     r"|\bnascid[oa]\b|nascimento|geboorte|\bfödd?\b|födelse|\bfødt?\b|fødsel|syntynyt|syntymä"
     r"|urodz|рожд|родил|doğum|生年月日|出生|生日|생년월일|जन्म|γέννησ|narozen|születés|תאריך לידה"
 )
+#: Wherever a word begins: what stands before a date may begin within one.
+_BORN_ANYWHERE = prefilter.clue([_BORN.pattern.replace(r"\b", "")])
 _MONTH_BEFORE = re.compile(r"[^\W\d_]{3,12}\.? \Z")
 
 
 def birth_dates(within: Text) -> Iterator[Finding]:
     """Find dates after a word for a birth."""
     text = within.text
-    for match in national_ids.starting(NUMBER_START, _DATE, text):
+    if _BORN_ANYWHERE.search(within.folded()) is None:
+        return
+    for match in starting(NUMBER_START, _DATE, text):
         if not _BORN.search(within.before(match.start())):
             continue
         start = match.start()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.privacy import national_ids
-from pipeline.privacy.findings import Finding, Text
+from pipeline.privacy.findings import Finding, Text, starting
 from schemas.privacy import Kind
 
 _WORD_START = re.compile(
@@ -77,7 +76,7 @@ _NAMED_SECRET = re.compile(
 
 def passwords(within: Text) -> Iterator[Finding]:
     """Yield the text after a word for a password, unless it is a word itself."""
-    for match in national_ids.starting(_WORD_START, _NAMED_SECRET, within.text):
+    for match in starting(_WORD_START, _NAMED_SECRET, within.text):
         value = match["value"].rstrip(".!?")
         start = match.start("value")
         assigned = within.text[match.start() : start].rstrip(" \"'")[-1:] in ":=："

@@ -7,11 +7,15 @@ word before it names it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Protocol
 
 import msgspec
+
+from pipeline.privacy import prefilter
+from pipeline.privacy.findings import Finding, Text, starting, starting_at
+from schemas.privacy import Kind
 
 
 class Checker(Protocol):
@@ -103,14 +107,23 @@ _SHAPES: dict[str, tuple[str, tuple[Scheme, ...]]] = {
     ),
 }
 
-_ANY = re.compile(
-    r"(?<![\w.,+/#-])(?:"
-    + "|".join(f"(?P<{name}>{shape})" for name, (shape, _) in _SHAPES.items())
-    + r")(?![\w]|[-.,/+]\d)"
-)
+#: Those that begin with a letter. None of the others begins within one of them, nor the reverse.
+_LETTERED = ("codice", "curp", "nie", "pan")
 
-_FIRST = re.compile(r"[A-Z\d](?<!\w[A-Z\d])")
-_NAMES = re.compile("|".join(s.words for _, schemes in _SHAPES.values() for s in schemes))
+
+def _either(names: Iterable[str]) -> re.Pattern[str]:
+    shapes = "|".join(f"(?P<{name}>{_SHAPES[name][0]})" for name in names)
+    return re.compile(rf"(?<![\w.,+/#-])(?:{shapes})(?![\w]|[-.,/+]\d)")
+
+
+_BY_LETTERS = _either(_LETTERED)
+_BY_DIGITS = _either(name for name in _SHAPES if name not in _LETTERED)
+#: Where those may begin: with four capitals, or with one before digits.
+_LETTERS = re.compile(r"[A-Z](?<![\w.,+/#-][A-Z])(?=[A-Z]{3}|-?\d)")
+#: Where one of the words may stand, bounds of words aside.
+_NAMES = prefilter.clue(
+    dict.fromkeys(s.words.replace(r"\b", "") for _, named in _SHAPES.values() for s in named)
+)
 
 #: The United Kingdom has no check digit, but some letters are never issued.
 _LETTER = re.compile(r"[A-Z](?<!\w[A-Z])(?=[A-Z] ?\d)")
@@ -120,35 +133,32 @@ _NINO = re.compile(
 )
 
 
-def find(text: str, before: Callable[[int], str]) -> Iterator[tuple[int, int, float]]:
-    """Yield where such numbers stand, [start, end), and how sure that is.
+def digital_ids(within: Text) -> Iterator[Finding]:
+    """Yield the ids that begin with a digit."""
+    matches = starting_at(within.numbers(), _BY_DIGITS, within.text)
+    return _rated(within, matches)
 
-    `before(start)` returns the text before that place, in small letters.
-    """
-    for match in starting(_FIRST, _ANY, text):
+
+def lettered_ids(within: Text) -> Iterator[Finding]:
+    """Yield the ids that begin with a letter."""
+    yield from _rated(within, starting(_LETTERS, _BY_LETTERS, within.text))
+    for match in starting(_LETTER, _NINO, within.text):
+        yield _finding(match, 0.8)
+
+
+def _rated(within: Text, matches: Iterable[re.Match[str]]) -> Iterator[Finding]:
+    for match in matches:
         _, schemes = _SHAPES[match.lastgroup or ""]
-        context = before(match.start())
-        if _NAMES.search(context) is None:
+        context = within.before(match.start())
+        if _NAMES.search(context.encode("utf-8", "replace")) is None:
             context = ""
         if sure := max(_sure(scheme, match[0], context) for scheme in schemes):
-            yield match.start(), match.end(), sure
-    for match in starting(_LETTER, _NINO, text):
-        yield match.start(), match.end(), 0.8
+            yield _finding(match, sure)
 
 
-def starting(
-    first: re.Pattern[str], pattern: re.Pattern[str], text: str
-) -> Iterator[re.Match[str]]:
-    """Yield the matches of a pattern, tried only where `first` matches.
-
-    A pattern that begins by looking back is tried at every letter; most texts have few places where
-    it can begin, and one set of letters is quick to find.
-    """
-    end = 0
-    for place in first.finditer(text):
-        if place.start() >= end and (match := pattern.match(text, place.start())):
-            end = match.end()
-            yield match
+def _finding(match: re.Match[str], sure: float) -> Finding:
+    value = re.sub(r"[\W_]", "", match[0]).upper()
+    return Finding(Kind.NATIONAL_ID, match.start(), match.end(), sure, value)
 
 
 def _sure(scheme: Scheme, number: str, context: str) -> float:

@@ -22,18 +22,43 @@ class _Match(Protocol):
         """Return the position of the byte after the match."""
 
 
-class _Clue(Protocol):
+class Clue(Protocol):
     """A pattern that RE2 compiled."""
 
     def search(self, text: bytes, pos: int | None = None) -> _Match | None:
         """Return the first match from `pos` on."""
 
 
-def _compiled(patterns: Iterable[str]) -> _Clue:
+class _Clues(Protocol):
+    """Several clues that RE2 looks for in one pass."""
+
+    def Match(self, text: bytes) -> list[int] | None:  # noqa: N802 - RE2's name
+        """Return the numbers of those that match, in no order."""
+
+
+def _options() -> re2.Options:
     options = re2.Options()
-    options.never_capture, options.max_mem = True, 16 << 20
-    compiled: _Clue = re2.compile("|".join(f"(?:{pattern})" for pattern in patterns), options)
+    options.never_capture, options.max_mem, options.log_errors = True, 16 << 20, False
+    return options
+
+
+def _either(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
+
+
+def clue(patterns: Iterable[str]) -> Clue:
+    """Compile patterns of which any may match."""
+    compiled: Clue = re2.compile(_either(patterns), _options())
     return compiled
+
+
+def _clues(patterns: Iterable[str]) -> _Clues:
+    compiled = re2.Set.SearchSet(_options())
+    for pattern in patterns:
+        compiled.Add(pattern)
+    compiled.Compile()
+    several: _Clues = compiled
+    return several
 
 
 #: Between two digits of a number; where a number begins: not within a word.
@@ -52,24 +77,32 @@ _SHORT = (
     rf"""(?:^|[^\w./=#&:+%@-]|":)[0-9]{_MORE}{{5,13}}(?:[^\w.:/-]|[.:/-](?:[^0-9]|$)|$)""",
     rf"\+\(?[0-9]{_MORE}{{6}}",
 )
-#: Shapes of national ids that are not nine digits, as in `national_ids`.
-_SHAPES = (
+#: Shapes of national ids that are not nine digits, as in `national_ids`, and begin with a letter.
+_LETTERED = (
     r"[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z]",
     r"[A-Z]{4}[0-9]{6}[HM]",
     r"[XYZ]-?[0-9]{7}",
     r"[A-Z]{5}[0-9]{4}[A-Z]",
     r"[A-Z]{2}(?: ?[0-9]{2}){3} ?[A-D]",
+)
+#: And such as begin with a digit.
+_DIGITAL = (
     r"[12](?: ?[0-9]){4} ?[0-9][AB] ?[0-9]{3}",
     r"[0-9]{1,2}\.[0-9]{3}\.[0-9]{3}-[0-9kK]",
     r"[0-9]{6,8}[-+A-FYXWVU][0-9]{3}[0-9A-Y]",
     r"[0-9]{7,8}-?[A-Z]",
 )
-_OF_PEOPLE = tuple(rf"(?:^|[^\w-])(?:{shape})" for shape in _SHAPES)
+_LETTERED_IDS, _DIGITAL_IDS = (
+    tuple(rf"(?:^|[^\w-])(?:{shape})" for shape in shapes) for shapes in (_LETTERED, _DIGITAL)
+)
+#: What `re` takes for a sign of a word, or a hyphen.
+_SIGN = r"(?:[\w-]|[^\x{0}-\x{7f}])"
 _TOKENS = (
     r"(?:^|[^0-9A-Za-z_])(?:AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|sk-|[rs]k_live_|xox[abeprs]-"
-    r"|AIza|ya29\.|npm_|pypi-AgE|SG\.|hf_|eyJ|AGE-SECRET-KEY-)[\w-]{8}",
-    r"[0-9]:AA[\w-]{20}",
+    rf"|AIza|ya29\.|npm_|pypi-AgE|SG\.|hf_|eyJ|AGE-SECRET-KEY-){_SIGN}{{8}}",
+    rf"(?:[0-9]|[^\x{{0}}-\x{{7f}}]):AA{_SIGN}{{20}}",
     "PRIVATE KEY",
+    r"://[^\s/:@]+:[^\s/:@]+@",
 )
 _PASSWORDS = (
     r"(?i:pass|pwd|secret|token|api|contrase|senha|wachtwoord|hasło|пароль|密码|パスワード|비밀번호"
@@ -99,19 +132,22 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
     "emails": _AT,
     "cards": _LONG,
     "ibans": _IBANS,
-    "national_ids": _LONG + _OF_PEOPLE,
+    "digital_ids": _LONG + _DIGITAL_IDS,
+    "lettered_ids": _LETTERED_IDS,
     "phones": _LONG + _SHORT,
     "ips": _V4,
     "ips_of_six": _V6,
     "macs": _MACS,
-    "tokens": _AT + _TOKENS,
+    "tokens": _TOKENS,
     "passwords": _PASSWORDS,
     "coordinates": _PAIRS,
     "degrees": _DEGREES,
     "birth_dates": _DATES,
 }
-_CLUES = {finder: _compiled(patterns) for finder, patterns in _PATTERNS.items()}
-_ANY = _compiled(dict.fromkeys(chain(*_PATTERNS.values(), _ODD)))
+_NAMES = tuple(_PATTERNS)
+_CLUES = {finder: clue(patterns) for finder, patterns in _PATTERNS.items()}
+_ANY = clue(dict.fromkeys(chain(*_PATTERNS.values(), _ODD)))
+_ALL = _clues(map(_either, (*_PATTERNS.values(), _ODD)))
 
 #: A JSON text with a clue.
 SUSPICIOUS = b'"@"'
@@ -127,4 +163,7 @@ def finders(data: bytes) -> list[str]:
     """Return the names of the finders that have a clue in a text."""
     if following(data, 0) < 0:
         return []
-    return [finder for finder, clue in _CLUES.items() if clue.search(data)]
+    if told := _ALL.Match(data):
+        return [_NAMES[n] for n in sorted(told) if n < len(_NAMES)]
+    # There is a clue: so the set ran out of memory, which it does not say.
+    return [finder for finder, one in _CLUES.items() if one.search(data)]

@@ -42,6 +42,8 @@ _NO_LETTERS = re.compile(r"[\W\d_]+")
 _LETTER = re.compile(r"[^\W\d_]")
 #: "On Monday Ana wrote:", above a quotation; in any language.
 _INTRODUCED = re.compile(r"(?:^|\n)[^\n>]{1,300}(?:\n[^\n>]{1,80})?:[ \t]*\r?\n(?=\s*>)")
+#: What each of those ends with.
+_QUOTE_BEGINS = re.compile(r":(?=[ \t]*\r?\n\s*>)")
 #: The rule above a whole mail: "-----Original Message-----", in any language.
 _PASSED_ON = re.compile(r"^-{5,} ?[^\W\d_][^\n-]{2,60} ?-{5,}[ \t]*\r?$", re.MULTILINE)
 _SENTENCES = re.compile(r"[\n.!?。！？]+")
@@ -161,8 +163,25 @@ def _own_words(text: str) -> str:
         text = _MAYBE_ADDRESS.sub(_without_address, text)
     if "\n" not in text:
         return text
-    own = unquoted(_PASSED_ON.split(_INTRODUCED.sub("\n", text), maxsplit=1)[0])
+    own = unquoted(_PASSED_ON.split(_without_introductions(text), maxsplit=1)[0])
     return own if _LETTER.search(own) else text
+
+
+def _without_introductions(text: str) -> str:
+    """Return what `_INTRODUCED.sub("\\n", text)` gives.
+
+    The pattern is tried only where it may match: `sub` tries it at each letter of a line.
+    """
+    parts: list[str] = []
+    at = 0
+    for colon in _QUOTE_BEGINS.finditer(text):
+        line = text.rfind("\n", 0, colon.start())
+        above = text.rfind("\n", 0, max(line, 0))
+        for start in (max(above, 0), max(line, 0)):
+            if start >= at and (found := _INTRODUCED.match(text, start)):
+                parts += (text[at:start], "\n")
+                at = found.end()
+    return "".join((*parts, text[at:]))
 
 
 def _without_address(found: re.Match[str]) -> str:

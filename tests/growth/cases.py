@@ -31,7 +31,6 @@ from pipeline.ports import Name
 from pipeline.privacy import (
     detectors,
     findings,
-    national_ids,
     ner,
     policy,
     prefilter,
@@ -586,9 +585,6 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
     "privacy.ner.beside": (_told,),
     "normalise.normalise": (_normalised,),
     "render.mention_lines": (_rendered,),
-    "privacy.national_ids.find": (
-        lambda t: list(national_ids.find(t, lambda at: t[max(0, at - 40) : at])),
-    ),
     # The operator's own; TOML takes the square of a name with many dots.
     "privacy.policy.parse": (),
     # `parse`, which is measured, refuses a header with too many encoded words.
@@ -729,13 +725,15 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "services.google.photos.of_medium",
         "services.google.photos.of_sidecar",
         "privacy.ner.tell",
-        "privacy.national_ids.starting",
+        "privacy.findings.starting",
+        "privacy.findings.starting_at",
         *("archives.streams." + n for n in ("unbzip2", "unxz", "unzstd")),
         "archives.zip_directory.records",
     ),
     "what it takes is our own": (
         "values.day_periods.rule_of",
         "defects.rejection",
+        "privacy.prefilter.clue",
         "storage.atomic_files.cloned",
         "archives.measure.copy_and_measure",
         "archives.measure.replace_by_copy",

@@ -462,6 +462,18 @@ def test_any_rtf_is_text(tail: bytes) -> None:
     assert extract_text(b"{\\rtf1 " + tail, "application/rtf").text is not None
 
 
+@pytest.mark.parametrize("letters", range(1, 5))
+def test_a_pdf_is_read_without_the_last_letters_of_its_end(letters: int) -> None:
+    assert HERON.rstrip().endswith(b"%%EOF")
+    assert extract_text(HERON.rstrip()[:-letters], PDF) == extract_text(HERON, PDF)
+
+
+def test_half_a_pdf_is_broken_at_a_glance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(pypdf, "PdfReader")
+    half = HERON[: HERON.index(b"startxref")]
+    assert extract_text(half, PDF) == Text(flags=("broken",))
+
+
 def test_nothing_is_logged_of_a_broken_file(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     extract_text(HERON.replace(b"xref", b"xxxx").replace(b"endobj", b"secret"), PDF)

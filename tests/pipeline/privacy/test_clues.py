@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import re
+from types import ModuleType
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.privacy import detectors, find_secrets, findings, national_ids
+from pipeline.privacy import (
+    detectors,
+    find_addresses,
+    find_numbers,
+    find_places,
+    find_secrets,
+    findings,
+    national_ids,
+    prefilter,
+)
 from pipeline.privacy.suspects import suspects
 
-_SAID = {name: value.pattern for name, value in vars(detectors).items() if name in {
-    "_CARD", "_IBAN", "_INTERNATIONAL", "_NATIONAL", "_AMERICAN", "_V4", "_V6", "_MAC", "_KEY",
-    "_IN_URL", "_SAID", "_PAIR", "_LINKED", "_DMS", "_DATE",
-}}  # fmt: skip
-_SAID |= {"_ANY": national_ids._ANY.pattern, "_NINO": national_ids._NINO.pattern}
+_PATTERNS: dict[ModuleType, tuple[str, ...]] = {
+    find_addresses: ("_V4", "_V6", "_MAC"),
+    find_numbers: ("_CARD", "_IBAN", "_INTERNATIONAL", "_NATIONAL", "_AMERICAN"),
+    find_places: ("_PAIR", "_LINKED", "_DMS", "_DATE"),
+    find_secrets: ("_KEY", "_IN_URL", "_NAMED_SECRET", "_WEB_TOKEN"),
+    national_ids: ("_BY_LETTERS", "_BY_DIGITS", "_NINO"),
+}
+_SAID = {name: getattr(of, name).pattern for of, names in _PATTERNS.items() for name in names}
 _SAID |= {prefix: pattern.pattern for prefix, pattern in find_secrets.PATTERNS}
 
 #: What stands before decides for some, and the name of a field.
@@ -70,3 +83,44 @@ def test_what_a_finder_finds_has_a_clue(name: str) -> None:
             assert suspects([b"{}", orjson.dumps({"x": said}), b"{}"]) == [1]
 
     check()
+
+
+#: Beginnings and ends of what finders look for, and what stands between them.
+_PIECES = (
+    *"0123456789", *" .-/()+:;,@#_\n", "00", "+49", "+1 (", "AB", "ABCD", "Y1234567", "é", "漢",
+    "年", "٣", "१", "\u00a0", "–", "ß", "İ", "ſ", " born ", "airborn ",
+    "née le 1 mai 1980", "geb. ",
+    "12.03.1999", "1999-01-02", "tel ", "id number ", "ssn ", "4111 1111 1111 1111", "DE89",
+    "370400440532013000", "://", "u:password@", "sk-", "eyJ", ":AA", "aa:bb:", "1.234.567-8",
+    "123456-789A", "12345678Z", "QQ 12 34 56 C", "\ud800",
+)  # fmt: skip
+
+
+@settings(
+    max_examples=300, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join), st.sampled_from(_HINTS))
+def test_a_text_of_pieces_gives_what_all_finders_give(said: str, hint: str) -> None:
+    if detectors._ANYTHING(said) is None or detectors._STAMP(said):
+        return
+    assert {(f.kind.value, f.start, f.end) for f in detectors.find(said, hint=hint)} == _found(
+        said, hint
+    )
+
+
+@settings(max_examples=300, database=None, derandomize=True)
+@given(st.lists(st.sampled_from(_PIECES), max_size=30).map("".join))
+def test_one_pass_tells_what_a_pass_for_each_finder_tells(said: str) -> None:
+    data = said.encode("utf-8", "replace")
+    each = [name for name, one in prefilter._CLUES.items() if one.search(data)]
+    assert prefilter.finders(data) == each
+
+
+def test_a_set_without_memory_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Exhausted:
+        def Match(self, _text: bytes) -> None:
+            return None
+
+    monkeypatch.setattr(prefilter, "_ALL", Exhausted())
+    assert prefilter.finders(b"write to ana@example.org") == ["emails"]
+    assert prefilter.finders(b"nothing at all") == []

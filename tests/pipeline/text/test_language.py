@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from benchmarks.language import labelled, scores
 from pipeline.normalise import normalise
+from pipeline.text import language
 from pipeline.text.language import (
     LONGEST,
     UNDETERMINED,
@@ -116,6 +119,21 @@ def test_a_reply_is_judged_by_its_own_words(form: str, ending: str) -> None:
     intro = "On Monday Ana the elder wrote\nabout our walk:"
     reply = form.format(intro=intro, quoted=quoted, plain=plain).replace("\n", ending)
     assert detect([reply, plain]) == ["de", "en"]
+
+
+@settings(
+    max_examples=500, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a", "\n", "\n\n", ":", ">", " ", "\r", "\t", "\n>", "wrote:\n>", "x" * 85, "y" * 301]
+        ),
+        max_size=16,
+    ).map("".join)
+)
+def test_what_introduces_a_quote_goes_wherever_the_pattern_matches(text: str) -> None:
+    assert language._without_introductions(text) == language._INTRODUCED.sub("\n", text)
 
 
 def test_what_only_passes_something_on_is_in_the_language_of_that() -> None:
