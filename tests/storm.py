@@ -41,7 +41,7 @@ from tests.clamd_support import Clamd
 from tests.disk_support import SmallDisk
 from tests.site_support import Site, ours_in, site
 from tests.storm_faults import DOWN, FAULTS
-from workers import wiring
+from workers import stores, wiring
 from workers.embedded import server_processes
 from workers.embedded.unprivileged import acting, lake_user
 
@@ -276,7 +276,7 @@ class Storm:
             for name, value in expected.items() if found[name] != value
         ]  # fmt: skip
         run = wiring.make_runtime(self.place.settings)
-        reader = wiring.reader(self.place.settings)
+        reader = stores.reader(self.place.settings)
         try:
             with acting(lake_user(self.place.settings)):
                 reconcile.sweep(run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import pwd
 import socket
 import threading
 from collections.abc import Iterator
@@ -27,9 +26,8 @@ from schemas.folders import Folders
 from schemas.progress import QUEUES, Stage, Tier
 from sql import migrate as migrations
 from sql.connection import open_pool
-from sql.store import Lake, Ledger
+from sql.store import Lake
 from tasks.runtime import context, stage_runner
-from tasks.runtime.alerts import Thresholds
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.dispatch import BEHIND, TASK_PREFIX
 from tasks.runtime.privacy_policy import PolicyFile
@@ -40,6 +38,7 @@ from workers.adapters.embedding_models import ModelsHere, tiers
 from workers.embedded import unprivileged
 from workers.setting_types import Infected, ScannerMode
 from workers.settings import Settings, load
+from workers.stores import actor, open_ledger, thresholds
 
 log = structlog.get_logger("datapunk.bootstrap")
 
@@ -86,35 +85,6 @@ def options(settings: Settings) -> context.Options:
     )
 
 
-def thresholds(settings: Settings) -> Thresholds:
-    """From when on records in quarantine, and doubtful ones, are an alert."""
-    return Thresholds(
-        share=settings.quarantine_alert_share,
-        records=settings.quarantine_alert_records,
-        completeness=settings.quality_least_completeness,
-        accuracy=settings.quality_least_accuracy,
-        consistency=settings.quality_least_consistency,
-    )
-
-
-def actor(settings: Settings) -> str:
-    """Who stands in the audit trail for this process."""
-    return settings.actor or f"{_system_user()}@{socket.gethostname()}"
-
-
-def _system_user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run as a number that has no name
-        return str(os.getuid())
-
-
-def open_ledger(settings: Settings, *, size: int = 1, timeout: float = 30.0) -> Ledger:
-    """The ledger; its pool is opened here, so call it in the process that uses it."""
-    url = settings.url("ledger")
-    return Ledger(open_pool(url, size=size, timeout=timeout, actor=actor(settings)))
-
-
 def _open_lake(settings: Settings) -> Lake:
     url, size = settings.url("ingest"), settings.db_pool_size
     return Lake(open_pool(url, size=size, actor=actor(settings)))
@@ -136,11 +106,6 @@ def make_runtime(settings: Settings) -> context.Runtime:
             mark=lambda: mark_broker(settings),
         ),
     )
-
-
-def reader(settings: Settings) -> Lake:
-    """The lake as the role that only reads, one user at a time."""
-    return Lake(open_pool(settings.url("reader"), size=1))
 
 
 def broker_client(settings: Settings) -> redis.Redis:

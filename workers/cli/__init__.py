@@ -24,8 +24,6 @@ class Verbs(LazyVerbs):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb; what it raises becomes `typer.Exit`."""
-        if ctx.obj is not None:
-            ctx.obj()  # what a process of its own prepares, if a verb is run
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -60,16 +58,16 @@ app = _app()
 
 def _narrate() -> None:
     """Warnings of the rooms below go to standard error, which structlog would not choose."""
-    import structlog  # noqa: PLC0415 - only what runs a verb needs it
+    import structlog  # noqa: PLC0415 - only verbs that change something run what warns
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # A pool that can't connect says so with the address; our own line says it better.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
 
 def main() -> None:
     """The entry point of the command."""
+    # A pool that can't connect says so with the address; our own line says it better.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     app(prog_name="datapunk", obj=_narrate)
