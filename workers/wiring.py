@@ -24,7 +24,6 @@ from schemas.errors import ServiceDown
 from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.progress import QUEUES, Stage, Tier
-from sql import migrate as migrations
 from sql.connection import open_pool
 from sql.store import Lake
 from tasks.runtime import context, stage_runner
@@ -145,6 +144,8 @@ def mark_broker(settings: Settings) -> None:
 
 def migrate(settings: Settings) -> list[str]:
     """Set up roles and extensions, and apply the migrations that are missing; their names."""
+    from sql import migrate as migrations  # noqa: PLC0415 - one verb needs what migrates
+
     try:
         migrations.bootstrap(settings.url("admin"), login=settings.embeds_postgres)
         return migrations.upgrade(settings.url("owner"))
