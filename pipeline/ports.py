@@ -87,8 +87,12 @@ class Models(Protocol):
     def identify(self, model: str) -> tuple[str, str] | None:
         """Its name and revision, not loaded; None for one that is yet to be made."""
 
-    def first_tier(self, texts: int) -> Tier:
-        """The tier whose vectors that number of texts loads with; the others follow."""
+    def ready(self, model: str) -> bool:
+        """Whether it can be loaded at once. One that is yet to be made is begun, and not waited
+        for."""
+
+    def first_tier(self) -> Tier:
+        """The tier whose vectors texts load with, if it is ready; the others follow."""
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):

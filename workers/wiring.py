@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pipeline.archives.streams import ArchiveLimits
 from pipeline.enrich.text_pieces import EmbedPolicy
+from pipeline.ports import Models
 from schemas.errors import ServiceDown
 from schemas.files import SliceLimits
 from schemas.folders import Folders
@@ -31,9 +31,9 @@ from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.dispatch import BEHIND, TASK_PREFIX
 from tasks.runtime.privacy_policy import PolicyFile
 from workers import down, limits, logs
-from workers.adapters import kombu_transport, presidio
+from workers.adapters import kombu_transport, model_child, presidio
 from workers.adapters.clamd import make_scanner
-from workers.adapters.embedding_models import ModelsHere, tiers
+from workers.adapters.embedding_models import ModelsApart, ModelsHere, tiers
 from workers.embedded import unprivileged
 from workers.setting_types import Infected, ScannerMode
 from workers.settings import Settings, load
@@ -89,7 +89,7 @@ def _open_lake(settings: Settings) -> Lake:
     return Lake(open_pool(url, size=size, actor=actor(settings)))
 
 
-def make_runtime(settings: Settings) -> context.Runtime:
+def make_runtime(settings: Settings, models: Models | None = None) -> context.Runtime:
     """A runtime of this process: pools are opened here, so call it in the child."""
     return context.Runtime(
         options=options(settings),
@@ -97,7 +97,7 @@ def make_runtime(settings: Settings) -> context.Runtime:
         ledger=open_ledger(settings, size=settings.db_pool_size),
         lake=_open_lake(settings),
         scanner=make_scanner(settings),
-        models=ModelsHere(settings),
+        models=models or ModelsHere(settings),
         make_blobs=FileBlobs,
         broker=context.Broker(
             queue_lengths=lambda: queue_lengths(settings),
@@ -242,14 +242,21 @@ def limit_children(settings: Settings, *, cut: bool = False) -> None:
         limits.bound_time(task.time_limit)
 
 
-def warm_children(settings: Settings) -> None:
-    """Make the static model, should it be missing, while the first import is still being read."""
-    models = ModelsHere(settings)
+def embed_apart(settings: Settings) -> None:
+    """Keep the models of this worker's children in processes of their own, which end with it; begin
+    to make a static one that is missing. No import waits for it."""
 
     @signals.worker_process_init.connect(weak=False)
-    def warm(**_: Any) -> None:
-        if Tier.STATIC in tiers(settings) and models.identify(Tier.STATIC) is None:
-            threading.Thread(target=models.load, args=(Tier.STATIC,), daemon=True).start()
+    def prepare(**_: Any) -> None:
+        models = ModelsApart(settings)
+        context.install(lambda: make_runtime(settings, models))
+        if Tier.STATIC in tiers(settings):
+            models.ready(Tier.STATIC)
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def stop(**_: Any) -> None:
+        # Else a batch of the full model would be waited for; the ledger takes its texts back.
+        model_child.stop_for_good()
 
 
 def _bound_apart(settings: Settings) -> None:

@@ -151,8 +151,9 @@ def _index(run: Runtime, user_id: UUID, model: str) -> None:
 
 
 def in_background(run: Runtime, user_id: UUID, model: str) -> None:
-    """A turn as its task does it. It ends when an import begins; the next goes on."""
-    if model not in run.options.tiers:
+    """A turn as its task does it. It ends when an import begins; the next goes on. A model that is
+    yet to be made is waited for by later turns."""
+    if model not in run.options.tiers or not run.models.ready(model):
         return
     try:
         done = turn(run, user_id, model, go_on=lambda: not importing(run))

@@ -286,11 +286,15 @@ def embed_chunk(run: Runtime, lease: Lease) -> Ending:
 
 
 def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
-    """Whether vectors of that number of texts come behind the load. Where they are indexed, each is
-    worked into the graph of its neighbours, a hundred a second or so: rows don't wait for that."""
+    """Whether vectors of that number of texts come behind the load. Rows don't wait for a model to
+    be made; nor, where vectors are indexed, for each to be worked into the graph of its neighbours,
+    a hundred a second or so."""
+    tier = run.models.first_tier()
+    if texts and not run.models.ready(tier):
+        return True
     if texts <= run.options.vectors_at_once:
         return False
-    known = run.known_model(user_id, run.models.first_tier(texts))
+    known = run.known_model(user_id, tier)
     return known is not None and run.vectors.is_indexed(user_id, known)
 
 
@@ -306,7 +310,7 @@ def embed_texts(
     `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`. They
     were read `under` a policy; with None the vectors are not remembered by their texts.
     """
-    tier = run.models.first_tier(len(texts))
+    tier = run.models.first_tier()
     made = embedding.embed_texts(run, user_id, tier, texts, under)
     if made is None:
         return None

@@ -64,7 +64,7 @@ def worker(
     app = wiring.make_app(settings)
     user = _own_user(settings)
     if QUEUES[Stage.EMBED] in queues.split(","):
-        wiring.warm_children(settings)
+        wiring.embed_apart(settings)
     else:  # a model takes what it takes
         # Root alone can cut itself off everywhere, and its children are root no more.
         may = user is not None and not wiring.needs_network(settings)
