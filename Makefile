@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test test-fast lint fix docs schema storm bombs fuzz growth threats bench bench-embedding \
-	bench-language bench-large bench-giants bench-search lock clean
+.PHONY: help setup demo test test-fast lint fix docs wheel schema storm bombs fuzz growth threats bench bench-embedding \
+	bench-language bench-idle bench-peers bench-large bench-giants bench-search lock clean
 
 help: ## What can be made here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-fast: setup ## The tests that need no server, a minute in all
 test: lint ## lint, then every test, in two processes
 	$(PYTHON_IN) -m pytest -n 2 --dist loadfile
 
+wheel: setup ## Build the wheel, install it into an empty environment, run the demo there
+	@bash .ci/wheel
+
 schema: setup ## Write sql/schema.sql anew, from the migrations
 	$(PYTHON_IN) -m workers.reference.schema
 
@@ -59,6 +62,18 @@ bench-embedding: setup ## Speed and quality of both tiers of vectors
 bench-language: setup ## How well and how fast languages are told
 	$(PYTHON_IN) -m benchmarks.language
 
+bench-idle: setup ## Memory of a lake that has nothing to do, by program
+	$(PYTHON_IN) -m benchmarks.idle
+
+bench-peers: setup .venv-peers/installed ## Others on the same files and server, as ratios
+	$(PYTHON_IN) -m benchmarks.against $(if $(RECORDS),--records $(RECORDS))
+
+# The peers have an environment of their own, which nothing else uses.
+.venv-peers/installed: benchmarks/peers/requirements.txt
+	$(PYTHON_IN) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 bench-large: setup ## A page of 300 MB, an Apple Health export of 1 GB, a zip of 10,000 photographs
 	$(PYTHON_IN) -m benchmarks.large
 
@@ -82,5 +97,5 @@ $(PYTHON_IN):
 	@bash .ci/setup
 
 clean: ## Remove .venv and caches, never data/
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +
