@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
-.PHONY: help setup demo test test-fast test-all lint fix docs schema baseline storm bombs fuzz growth threats bench bench-embedding \
-	bench-language bench-large bench-giants bench-search lock clean
+.PHONY: help setup demo test test-fast test-all lint fix docs wheel schema baseline storm bombs fuzz growth threats \
+	bench bench-embedding bench-language bench-idle bench-peers bench-large bench-giants bench-search lock clean
 
 help: ## What can be made here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: lint ## lint, then every test, in two processes
 test-all: lint ## The same, with every case of the large grids of which a run takes a share
 	WHOLE_GRIDS=1 $(PYTHON_IN) -m pytest $(IN_TWO)
 
+wheel: setup ## Build the wheel, install it into an empty environment, run the demo there
+	@bash .ci/wheel
+
 schema: setup ## Write sql/schema.sql anew, from the migrations
 	$(PYTHON_IN) -m workers.reference.schema
 
@@ -68,6 +71,18 @@ bench-embedding: setup ## Speed and quality of both tiers of vectors
 bench-language: setup ## How well and how fast languages are told
 	$(PYTHON_IN) -m benchmarks.language
 
+bench-idle: setup ## Memory of a lake that has nothing to do, by program
+	$(PYTHON_IN) -m benchmarks.idle
+
+bench-peers: setup .venv-peers/installed ## Others on the same files and server, as ratios
+	$(PYTHON_IN) -m benchmarks.against $(if $(RECORDS),--records $(RECORDS))
+
+# The peers have an environment of their own, which nothing else uses.
+.venv-peers/installed: benchmarks/peers/requirements.txt
+	$(PYTHON_IN) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 bench-large: setup ## A page of 300 MB, an Apple Health export of 1 GB, a zip of 10,000 photographs
 	$(PYTHON_IN) -m benchmarks.large
 
@@ -91,5 +106,5 @@ $(PYTHON_IN):
 	@bash .ci/setup
 
 clean: ## Remove .venv and caches, never data/
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -not -path './data/*' -prune -exec rm -rf {} +

@@ -150,8 +150,6 @@ def stages(settings: Settings, count: int) -> dict[str, Any]:
         times = folder / name
         more = {**_ALL_OF_IT, timed.VARIABLE: str(times)}
         with place.worker(settings, processes=2, queues=f"embed,{place.GENERAL}", **more):
-            first = Documents(2).write(settings.data_dir / "first.zip", 40)
-            place.submit_and_wait(settings, first)  # makes the static model
             times.write_text("")  # the warming up is not the import's
             job = place.submit_and_wait(settings, path)
         took = timed.sums(times)

@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks import generate, place, whole
 from tests.generators import apple_health, my_activity
-from workers.wiring import open_ledger
+from workers.stores import open_ledger
 
 #: By name: the bytes that are asked for, and about how many one record takes.
 _INPUTS = {"apple_health": (1_000_000_000, 310), "my_activity_html": (300_000_000, 770)}

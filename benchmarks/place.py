@@ -20,9 +20,11 @@ import psycopg
 
 from benchmarks import timed
 from schemas.folders import Folders
+from schemas.progress import Tier
 from sql.connection import open_pool
 from sql.store import Ledger
 from workers import intake, wiring
+from workers.adapters.embedding_models import ModelsHere
 from workers.embedded import local_servers
 from workers.embedded.unprivileged import acting, lake_user
 from workers.settings import Settings, load
@@ -52,6 +54,9 @@ def worker(
     """
     ours = {"DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none", **more}
     environment = {**os.environ, **settings.environment(), **ours}
+    if ours.get("DATAPUNK_EMBED_TIERS") == Tier.STATIC:
+        with acting(lake_user(settings)):
+            ModelsHere(settings).load(Tier.STATIC)  # made now, and not while an import is measured
     log = (settings.data_dir / "bench-worker.log").open("ab")
     module = "benchmarks.timed" if timed.VARIABLE in more else "workers.cli"
     command = [sys.executable, "-m", module, "worker", "--queues", queues]

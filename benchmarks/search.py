@@ -36,7 +36,7 @@ from benchmarks.documents import LANGUAGES, Documents
 from schemas.progress import Tier
 from sql import search as finder
 from sql.search import Filters, Model, Search
-from workers import wiring
+from workers import stores
 from workers.adapters.embedding_models import ModelsHere
 from workers.settings import Settings
 
@@ -145,7 +145,7 @@ class Asked(msgspec.Struct, frozen=True):
 @contextmanager
 def asking(settings: Settings) -> Iterator[Asked]:
     """Search as the user of the benchmark, as the role that reads."""
-    reader = wiring.reader(settings)
+    reader = stores.reader(settings)
     with psycopg.connect(settings.url("admin")) as connection:
         user = _one(connection, "SELECT user_id FROM user_data.users WHERE name = %s", place.USER)
     (row,) = (m for m in finder.models(reader, user) if m["tier"] == Tier.STATIC)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from schemas.files import Context
 from schemas.privacy import Kind
 from schemas.progress import Tier
 from schemas.records import Blob
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -87,8 +89,11 @@ class Models(Protocol):
     def identify(self, model: str) -> tuple[str, str] | None:
         """Return its name and revision without loading it; None for one that does not exist yet."""
 
-    def first_tier(self, texts: int) -> Tier:
-        """Return the tier that embeds this number of texts during the load."""
+    def ready(self, model: str) -> bool:
+        """Tell whether it can be loaded at once. Start to make a missing one, without waiting."""
+
+    def first_tier(self) -> Tier:
+        """Return the tier whose vectors texts load with, if it is ready; the others follow."""
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):

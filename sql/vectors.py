@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
-from pgvector.psycopg import register_vector
 
 from schemas.crash import crash_here
 from sql.connection import Connection
 from sql.queries import queries
 from sql.store import Lake, Purpose
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _VECTORS = queries("vectors")
 
@@ -160,6 +161,8 @@ class Backlog:
 
 
 def _copy(connection: Connection, taken: Sequence[Taken], vectors: Pieces) -> None:
+    from pgvector.psycopg import register_vector  # noqa: PLC0415 - numpy, for who puts vectors in
+
     register_vector(connection)
     with connection.cursor() as cursor, cursor.copy(_VECTORS["copy_pieces"]) as copy:
         copy.set_types(["int8", "int2", "int4", "int4", "vector"])

@@ -34,7 +34,7 @@ from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, Driver, FakeEmbedder, FakeModels, FakeScanner
 from tests.support.poison import FOLDER
-from workers import intake, limits, wiring
+from workers import intake, limits, stores
 from workers.embedded import local_servers, unprivileged
 from workers.setting_types import ScannerMode
 from workers.settings import Settings
@@ -234,7 +234,7 @@ def run(make_run: Callable[..., Runtime]) -> Iterator[Runtime]:
 @pytest.fixture
 def reader(place: Settings) -> Iterator[Lake]:
     """The lake as the role that only reads."""
-    lake = wiring.reader(place)
+    lake = stores.reader(place)
     yield lake
     lake.pool.close()
 

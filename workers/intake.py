@@ -40,7 +40,7 @@ from schemas.reasons import Reason
 from sql.connection import Connection
 from sql.queries import queries
 from sql.store import Ledger
-from tasks.runtime import dispatch
+from tasks.runtime import dispatch, measured_originals
 from tasks.runtime.context import Options
 from workers.embedded.unprivileged import give, pinned, rooted
 
@@ -180,15 +180,17 @@ def take_in(
                 _move(here, original)
                 _make_ours(folders, original, path.absolute(), options)
             else:
-                _copy(here, original, options)
+                _copy(folders, job_id, here, original, options)
             _enter(ledger, folders, job_id, claimed, options)
     crash_here("intake.settled")
     _send(ledger, job_id, options)
     return job_id
 
 
-def _copy(here: Path, original: Path, options: Options) -> None:
-    copy_and_measure(here, original, limit=options.max_upload_bytes, reading=rooted)
+def _copy(folders: Folders, job_id: UUID, here: Path, original: Path, options: Options) -> None:
+    """Copy a file in. It is read here and not again until it is unpacked."""
+    size, sha256 = copy_and_measure(here, original, limit=options.max_upload_bytes, reading=rooted)
+    measured_originals.note(folders, job_id, original, size, sha256)
 
 
 @contextmanager

@@ -158,6 +158,11 @@ class SettingFields(BaseSettings):
     embed_threads: int = Field(
         0, ge=0, description="Threads of one embedding process; 0 is one for each core."
     )
+    embed_idle_s: float = Field(
+        120,
+        ge=1,
+        description="How long a worker keeps the full model in memory after the last text.",
+    )
     embed_types: Annotated[frozenset[DataType], NoDecode] = Field(
         EMBEDDED_TYPES,
         description="The data types whose texts get vectors, with commas between; or `none`.",

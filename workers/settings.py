@@ -20,8 +20,6 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline.archives import encryption
-from pipeline.values import time_zones
 from schemas.errors import ConfigurationError
 from schemas.folders import Folders
 from workers import server_urls
@@ -113,7 +111,11 @@ class Settings(SettingFields):
     @field_validator("infected_key")
     @classmethod
     def _public_key(cls, key: str | None) -> str | None:
-        return None if key is None else encryption.recipient(key)
+        if key is None:
+            return None
+        from pipeline.archives import encryption  # noqa: PLC0415 - not where there is no key
+
+        return encryption.recipient(key)
 
     @field_validator("infected")
     @classmethod
@@ -125,8 +127,12 @@ class Settings(SettingFields):
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, name: str | None) -> str | None:
+        if name is None:
+            return None
+        from pipeline.values import time_zones  # noqa: PLC0415 - not where no zone is set
+
         try:
-            return None if name is None else time_zones.checked(name)
+            return time_zones.checked(name)
         except ConfigurationError as error:
             raise ValueError(str(error)) from None
 

@@ -40,7 +40,8 @@ from workers.passed_over import Notice, PassedOver
 from workers.put_aside import move_aside
 from workers.settings import Settings
 from workers.staging import Found
-from workers.wiring import make_app, open_ledger, options
+from workers.stores import open_ledger
+from workers.wiring import make_app, options
 
 log = structlog.get_logger("datapunk.watcher")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import pwd
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -21,25 +19,25 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pipeline.archives.streams import ArchiveLimits
 from pipeline.enrich.text_pieces import EmbedPolicy
+from pipeline.ports import Models
 from schemas.errors import ServiceDown
 from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.progress import QUEUES, Stage, Tier
-from sql import migrate as migrations
 from sql.connection import open_pool
-from sql.store import Lake, Ledger
+from sql.store import Lake
 from tasks.runtime import context, stage_runner
-from tasks.runtime.alerts import Thresholds
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.dispatch import BEHIND, TASK_PREFIX
 from tasks.runtime.privacy_policy import PolicyFile
 from workers import down, limits, logs
-from workers.adapters import kombu_transport, presidio
+from workers.adapters import kombu_transport, model_child, presidio
 from workers.adapters.clamd import make_scanner
-from workers.adapters.embedding_models import ModelsHere, tiers
+from workers.adapters.embedding_models import ModelsApart, ModelsHere, tiers
 from workers.embedded import unprivileged
 from workers.setting_types import Infected, ScannerMode
 from workers.settings import Settings, load
+from workers.stores import actor, open_ledger, thresholds
 
 log = structlog.get_logger("datapunk.bootstrap")
 
@@ -86,41 +84,12 @@ def options(settings: Settings) -> context.Options:
     )
 
 
-def thresholds(settings: Settings) -> Thresholds:
-    """Return the limits from which quarantined and doubtful records are an alert."""
-    return Thresholds(
-        share=settings.quarantine_alert_share,
-        records=settings.quarantine_alert_records,
-        completeness=settings.quality_least_completeness,
-        accuracy=settings.quality_least_accuracy,
-        consistency=settings.quality_least_consistency,
-    )
-
-
-def actor(settings: Settings) -> str:
-    """Return the name in the audit trail for this process."""
-    return settings.actor or f"{_system_user()}@{socket.gethostname()}"
-
-
-def _system_user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container may run as a number that has no name
-        return str(os.getuid())
-
-
-def open_ledger(settings: Settings, *, size: int = 1, timeout: float = 30.0) -> Ledger:
-    """Return the ledger; its pool is opened here, so call it in the process that uses it."""
-    url = settings.url("ledger")
-    return Ledger(open_pool(url, size=size, timeout=timeout, actor=actor(settings)))
-
-
 def _open_lake(settings: Settings) -> Lake:
     url, size = settings.url("ingest"), settings.db_pool_size
     return Lake(open_pool(url, size=size, actor=actor(settings)))
 
 
-def make_runtime(settings: Settings) -> context.Runtime:
+def make_runtime(settings: Settings, models: Models | None = None) -> context.Runtime:
     """Return a runtime of this process: pools are opened here, so call it in the child."""
     return context.Runtime(
         options=options(settings),
@@ -128,7 +97,7 @@ def make_runtime(settings: Settings) -> context.Runtime:
         ledger=open_ledger(settings, size=settings.db_pool_size),
         lake=_open_lake(settings),
         scanner=make_scanner(settings),
-        models=ModelsHere(settings),
+        models=models or ModelsHere(settings),
         make_blobs=FileBlobs,
         broker=context.Broker(
             queue_lengths=lambda: queue_lengths(settings),
@@ -136,11 +105,6 @@ def make_runtime(settings: Settings) -> context.Runtime:
             mark=lambda: mark_broker(settings),
         ),
     )
-
-
-def reader(settings: Settings) -> Lake:
-    """Return the lake as the role that only reads, one user at a time."""
-    return Lake(open_pool(settings.url("reader"), size=1))
 
 
 def broker_client(settings: Settings) -> redis.Redis:
@@ -182,6 +146,8 @@ def mark_broker(settings: Settings) -> None:
 
 def migrate(settings: Settings) -> list[str]:
     """Set up roles and extensions, and apply pending migrations; return their names."""
+    from sql import migrate as migrations  # noqa: PLC0415 - one verb needs what migrates
+
     try:
         migrations.bootstrap(settings.url("admin"), login=settings.embeds_postgres)
         return migrations.upgrade(settings.url("owner"))
@@ -283,14 +249,23 @@ def limit_children(settings: Settings, *, cut: bool = False) -> None:
         limits.bound_time(task.time_limit)
 
 
-def warm_children(settings: Settings) -> None:
-    """Make a missing static model while the first import is still being read."""
-    models = ModelsHere(settings)
+def embed_apart(settings: Settings) -> None:
+    """Keep the models of this worker's children in processes of their own, which end with it.
+
+    Begin to make a missing static model. No import waits for it.
+    """
 
     @signals.worker_process_init.connect(weak=False)
-    def warm(**_: Any) -> None:
-        if Tier.STATIC in tiers(settings) and models.identify(Tier.STATIC) is None:
-            threading.Thread(target=models.load, args=(Tier.STATIC,), daemon=True).start()
+    def prepare(**_: Any) -> None:
+        models = ModelsApart(settings)
+        context.install(lambda: make_runtime(settings, models))
+        if Tier.STATIC in tiers(settings):
+            models.ready(Tier.STATIC)
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def stop(**_: Any) -> None:
+        # Else a batch of the full model would be waited for; the ledger takes its texts back.
+        model_child.stop_for_good()
 
 
 def _bound_apart(settings: Settings) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -65,15 +66,22 @@ def replace_by_copy(
 
 
 def _read(source: BinaryIO, copy: BinaryIO | None, expected: int) -> tuple[int, str]:
-    """Return size and hash. A file that grows during the reading is read up to its initial size."""
+    """Return size and hash. A file that grows during the reading is read up to its initial size.
+
+    A thread hashes a block, without a lock, while the block is written and the next one is read.
+    """
     size, digest = 0, hashlib.sha256()
-    while data := source.read(_CHUNK):
-        size += len(data)
-        if size > expected:
-            raise _changed()
-        digest.update(data)
-        if copy is not None:
-            put(copy, data)
+    with ThreadPoolExecutor(1) as beside:
+        under_way: Future[None] | None = None
+        while data := source.read(_CHUNK):
+            size += len(data)
+            if size > expected:
+                raise _changed()
+            if under_way is not None:
+                under_way.result()
+            under_way = beside.submit(digest.update, data)
+            if copy is not None:
+                put(copy, data)
     return size, digest.hexdigest()
 
 

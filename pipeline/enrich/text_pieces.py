@@ -7,13 +7,16 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from string import ascii_letters
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.ports import Embedder
 from schemas.records import DataType
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: Locations and visits are many, and hold few words.
 EMBEDDED_TYPES = frozenset(DataType) - {DataType.LOCATION, DataType.BROWSER}
@@ -159,6 +162,8 @@ def encode_missing(
     again. The embedder gets batches of `batch` texts, and `keep` the new vectors of each batch by
     hash, so that an interrupted stage continues after the last batch.
     """
+    import numpy as np  # noqa: PLC0415 - not for the settings, which know the constants of this file
+
     hashes = [text_hash(text) for text in texts]
     wanted = plan(texts, hashes, cached)
     vectors: dict[bytes, Sequence[float] | NDArray[np.float32]] = dict(cached)

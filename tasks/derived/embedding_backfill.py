@@ -158,8 +158,11 @@ def _index(run: Runtime, user_id: UUID, model: str) -> None:
 
 
 def in_background(run: Runtime, user_id: UUID, model: str) -> None:
-    """Run a turn for its task. It ends when an import begins; the next turn continues."""
-    if model not in run.options.tiers:
+    """Run a turn for its task. It ends when an import begins; the next turn continues.
+
+    Later turns wait for a model that does not exist yet.
+    """
+    if model not in run.options.tiers or not run.models.ready(model):
         return
     try:
         done = turn(run, user_id, model, go_on=lambda: not importing(run))

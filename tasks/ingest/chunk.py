@@ -295,12 +295,15 @@ def embed_chunk(run: Runtime, lease: Lease) -> Ending:
 def _follow(run: Runtime, user_id: UUID, texts: int) -> bool:
     """Tell whether vectors of that number of texts come after the load.
 
-    Where vectors are indexed, each is inserted into the graph of its neighbours, about a hundred a
-    second: rows don't wait for that.
+    Rows wait neither for a model to be made nor, where vectors are indexed, for each of them to be
+    inserted into the graph of its neighbours, about a hundred a second.
     """
+    tier = run.models.first_tier()
+    if texts and not run.models.ready(tier):
+        return True
     if texts <= run.options.vectors_at_once:
         return False
-    known = run.known_model(user_id, run.models.first_tier(texts))
+    known = run.known_model(user_id, tier)
     return known is not None and run.vectors.is_indexed(user_id, known)
 
 
@@ -316,7 +319,7 @@ def embed_texts(
     `texts` pairs the number of a record with its text; its key is `keys[16 n : 16 n + 16]`. They
     were read `under` a policy; with None the vectors are not cached by their texts.
     """
-    tier = run.models.first_tier(len(texts))
+    tier = run.models.first_tier()
     vectors = embedding.embed_texts(run, user_id, tier, texts, under)
     if vectors is None:
         return None

@@ -16,7 +16,7 @@ import msgspec
 from psycopg import errors as pg
 
 from pipeline.archives import media_types, unpack, zip_checks
-from pipeline.archives.measure import measure, media_type
+from pipeline.archives.measure import media_type
 from pipeline.contract import Format
 from pipeline.normalise import slices_of
 from pipeline.ports import Verdict
@@ -29,7 +29,7 @@ from schemas.progress import Disposition, Event, JobStatus, Stage
 from schemas.reasons import Reason
 from sql.commit import Commit, ContentCommit
 from tasks.ingest import malware, members, stored_originals
-from tasks.runtime import alerts, dispatch
+from tasks.runtime import alerts, dispatch, measured_originals
 from tasks.runtime.context import Options, Runtime
 from tasks.runtime.stage_runner import Ending
 
@@ -55,7 +55,9 @@ def validate_upload(run: Runtime, lease: Lease) -> Ending:
     """
     run.ledger.begin_job(lease.ref.job_id, JobStatus.VALIDATING)
     path = run.folders.original(lease.ref.job_id, lease.source_name)
-    size, sha256 = measure(path, limit=run.options.max_upload_bytes)
+    size, sha256 = measured_originals.of(
+        run.folders, lease.ref.job_id, path, run.options.max_upload_bytes
+    )
     if lease.expected_sha256 and lease.expected_sha256.lower() != sha256:
         raise Rejected(Reason.CHECKSUM_MISMATCH, "The file does not match its .sha256 file.")
     with path.open("rb") as source:

@@ -44,7 +44,7 @@ from tests.support import clamd as clamd_support
 from tests.support import progress as progress_support
 from tests.support.clamd import Clamd
 from tests.support.site import Site, ours_in, site
-from workers import wiring
+from workers import stores, wiring
 from workers.embedded import server_processes
 from workers.embedded.unprivileged import acting, lake_user
 
@@ -279,7 +279,7 @@ class Storm:
             for name, value in expected.items() if found[name] != value
         ]  # fmt: skip
         run = wiring.make_runtime(self.place.settings)
-        reader = wiring.reader(self.place.settings)
+        reader = stores.reader(self.place.settings)
         try:
             with acting(lake_user(self.place.settings)):
                 reconcile.sweep(run)

@@ -68,6 +68,7 @@ class FakeModels(Models):
 
     def __init__(self, *made: FakeEmbedder) -> None:
         self.made = {embedder.model: embedder for embedder in made}
+        self.unmade: set[str] = set()
 
     def load(self, model: str) -> FakeEmbedder:
         made = FakeEmbedder(model)
@@ -76,7 +77,10 @@ class FakeModels(Models):
     def identify(self, model: str) -> tuple[str, str]:
         return f"fake {model}", "1"
 
-    def first_tier(self, texts: int) -> Tier:
+    def ready(self, model: str) -> bool:
+        return model not in self.unmade
+
+    def first_tier(self) -> Tier:
         return Tier.STATIC
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import clamd
-import tenacity
 
-from pipeline.archives.measure import open_regular
 from pipeline.ports import Scan, Scanner, Verdict
 from schemas.errors import ServiceDown, TransientError
 from workers.setting_types import ScannerMode
@@ -124,6 +122,8 @@ class ClamdScanner:
     ) -> None:
         self._daemon, self._required, self._pause = daemon, required, pause
         self._asleep_until = 0.0
+        import tenacity  # noqa: PLC0415 - not for who only asks for the version
+
         self._retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((OSError, clamd.ClamdError)),
             stop=tenacity.stop_after_attempt(attempts),
@@ -133,6 +133,8 @@ class ClamdScanner:
 
     def scan(self, path: Path) -> Verdict:
         """Scan one file. Raises `Rejected` if it is no regular file."""
+        from pipeline.archives.measure import open_regular  # noqa: PLC0415 - loads libmagic
+
         with open_regular(path) as file:
             if os.fstat(file.fileno()).st_size > MOST_BYTES:
                 return Verdict(Scan.NOT_SCANNED, "over 2 GiB, which clamd can't scan")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cached_property
 
 from pipeline.ports import Embedder, Models
 from schemas.folders import Folders
 from schemas.progress import Tier
-from workers.adapters import sentence_transformers, static_embeddings
+from workers.adapters import model_child, sentence_transformers, static_embeddings
 from workers.embedded import machine
 from workers.setting_types import Tiers
 from workers.settings import Settings
 
-#: Most texts that the full model embeds on a CPU before a static model is made.
-_FEW = 500
+#: Seconds until a failed attempt to make a model is repeated.
+_AGAIN_S = 60.0
 
 
 def tiers(settings: Settings) -> tuple[Tier, ...]:
@@ -35,7 +36,7 @@ class ModelsHere(Models):
 
     def load(self, model: str) -> Embedder:
         """Return the model; a static one is made if it is missing."""
-        threads = self._settings.embed_threads or os.cpu_count()
+        threads = _threads(self._settings)
         if model == Tier.STATIC:
             folder = static_embeddings.distilled(self._folder, self._full, threads)
             return static_embeddings.StaticEmbedder(
@@ -52,15 +53,16 @@ class ModelsHere(Models):
             return None
         return static_embeddings.static_name(self._full), sentence_transformers.fingerprint(folder)
 
-    def first_tier(self, texts: int) -> Tier:
-        """Return the static tier, or the full one where that is faster.
+    def ready(self, model: str) -> bool:
+        """Return True: `load` makes a missing static model."""
+        del model
+        return True
 
-        It is where there is a GPU, and for a few texts while the static model does not exist yet.
-        """
+    def first_tier(self) -> Tier:
+        """Return the static tier, or the full one where a GPU makes it cheap."""
         if self._settings.embed_tiers is not Tiers.BOTH:
             return Tier(self._settings.embed_tiers)
-        exists = static_embeddings.found(self._folder, self._full) is not None
-        return Tier.FULL if self._has_gpu or (texts <= _FEW and not exists) else Tier.STATIC
+        return Tier.FULL if self._has_gpu else Tier.STATIC
 
     @cached_property
     def _has_gpu(self) -> bool:
@@ -72,3 +74,40 @@ class ModelsHere(Models):
 
     def _name(self, model: str) -> str | None:
         return self._full if model == Tier.FULL else model
+
+
+class ModelsApart(ModelsHere):
+    """The models of a worker.
+
+    A full model runs in a process that can be stopped, and that ends when it is idle. Another
+    process, of low priority, makes a static one.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._maker = model_child.Maker(self._folder, self._full, threads=_threads(settings))
+        self._again_at = 0.0
+
+    def load(self, model: str) -> Embedder:
+        """Return the model; a missing static one is made here if nobody waited for its process."""
+        if model == Tier.STATIC:
+            return super().load(model)
+        settings = self._settings
+        return model_child.ModelApart(
+            self._name(model), threads=_threads(settings), idle_s=settings.embed_idle_s
+        )
+
+    def ready(self, model: str) -> bool:
+        """Whether it is there; a static one that is not begins to be made."""
+        if model != Tier.STATIC:
+            return True
+        if not self._maker.under_way() and self.identify(model) is not None:
+            return True
+        if time.monotonic() >= self._again_at:
+            self._again_at = time.monotonic() + _AGAIN_S
+            self._maker.begin()
+        return False
+
+
+def _threads(settings: Settings) -> int | None:
+    return settings.embed_threads or os.cpu_count()

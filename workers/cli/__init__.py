@@ -24,8 +24,6 @@ class Verbs(LazyVerbs):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb; an error becomes `typer.Exit`."""
-        if ctx.obj is not None:
-            ctx.obj()  # preparation of the process, if a verb is run
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -60,16 +58,16 @@ app = _app()
 
 def _narrate() -> None:
     """Send warnings of other packages to standard error, which structlog would not choose."""
-    import structlog  # noqa: PLC0415 - only what runs a verb needs it
+    import structlog  # noqa: PLC0415 - only verbs that change something run what warns
 
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # A pool's report on a failed connection holds the address; the command's own line is better.
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
 
 
 def main() -> None:
     """Run the command."""
+    # A pool's report on a failed connection holds the address; the command's own line is better.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     app(prog_name="datapunk", obj=_narrate)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import msgspec
 from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from sql.store import Lake, Ledger
-from tasks.runtime.context import Runtime
-from workers import down, wiring
+from workers import down, stores
 from workers.embedded.unprivileged import acting, lake_user
 from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from tasks.runtime.context import Runtime
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -29,8 +32,8 @@ class Services(msgspec.Struct, frozen=True):
 def services(settings: Settings) -> Iterator[Services]:
     """Open the ledger, and the lake as its reader."""
     down.probe(settings, "ledger", "reader")
-    ledger = wiring.open_ledger(settings, timeout=10)
-    reader = wiring.reader(settings)
+    ledger = stores.open_ledger(settings, timeout=10)
+    reader = stores.reader(settings)
     try:
         yield Services(settings, ledger, reader)
     finally:
@@ -45,6 +48,8 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
     Files that root makes here belong to the lake's user.
     """
     down.probe(settings, "ledger", "ingest")
+    from workers import wiring  # noqa: PLC0415 - all that tasks have, not for verbs that ask
+
     wiring.make_app(settings)
     run = wiring.make_runtime(settings)
     try:

@@ -8,12 +8,12 @@ import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 OK, FAILED, USAGE, QUARANTINED, DOWN, INTERRUPTED = 0, 1, 2, 3, 69, 130
 
@@ -54,6 +54,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table on a terminal; aligned plain lines elsewhere."""
     cells = [[cell(value) for value in row] for row in rows]
     if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415 - for a terminal alone
+
         Console().print(rich_table(columns, cells))
     else:
         for line in plain(columns, cells):
@@ -83,6 +85,9 @@ def cell(value: object) -> str:
 
 def rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
     """Return the same rows for a terminal, without any markup."""
+    from rich.table import Table  # noqa: PLC0415 - for a terminal alone
+    from rich.text import Text  # noqa: PLC0415
+
     shown_table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown_table.add_column(column, overflow="fold")

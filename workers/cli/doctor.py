@@ -9,9 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import util
 from pathlib import Path
-from typing import Literal
 
-import msgspec
 import psycopg
 import redis
 
@@ -20,30 +18,18 @@ from schemas.folders import Folders
 from schemas.reasons import in_words
 from sql import migrate
 from sql.queries import queries
-from workers import down, passed_over, wiring
+from workers import down, watching, wiring
 from workers.adapters import presidio
-from workers.adapters.clamd import make_clamd
 from workers.cli import version
+from workers.cli.check import Check, Level, scanner
 from workers.embedded import local_servers, machine, program_states, stop
-from workers.setting_types import ScannerMode
 from workers.settings import Settings
-
-Level = Literal["ok", "warn", "fail"]
 
 _UP = "datapunk up"
 _PACKAGES = (
     "celery", "psycopg", "pgvector", "redis", "flower", "sentence_transformers", "magic",
     "watchfiles", "supervisor", "clamd", "orjson", "selectolax", "fast_mail_parser",
 )  # fmt: skip
-
-
-class Check(msgspec.Struct, frozen=True):
-    """The result of one check."""
-
-    level: Level
-    name: str
-    detail: str
-    advice: str = ""
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -133,8 +119,8 @@ def _folders(settings: Settings) -> Iterator[Check]:
 
 def _intake(settings: Settings) -> Iterator[Check]:
     """Check what the running watchers could not take in, and why."""
-    states = passed_over.told(Folders(settings.data_dir))
-    if not (notices := passed_over.lines(states)):
+    states = watching.told(Folders(settings.data_dir))
+    if not (notices := watching.lines(states)):
         return
     number = sum(len(state.passed_over) + state.others for state in states)
     detail = notices[0] if len(notices) == 1 else f"{number} passed over, such as {notices[0]}"
@@ -194,18 +180,6 @@ def _broker(settings: Settings) -> Iterator[Check]:
         return
     version = facts.get("valkey_version") or facts.get("redis_version")
     yield Check("ok", "broker", f"version {version}")
-
-
-def scanner(settings: Settings) -> Check:
-    """Tell whether files are scanned, for `doctor` and for the last line of `status`."""
-    if settings.scanner is ScannerMode.OFF:
-        return Check("warn", "scanner", "switched off", "DATAPUNK_SCANNER=auto")
-    try:
-        return Check("ok", "scanner", make_clamd(settings).version())
-    except Exception:  # any answer of a strange daemon means that nothing is scanned
-        must = settings.scanner is ScannerMode.REQUIRED
-        advice = "start clamd, or name it in DATAPUNK_CLAMD_SOCKET"
-        return Check("fail" if must else "warn", "scanner", "clamd does not answer", advice)
 
 
 def _scanner(settings: Settings) -> Iterator[Check]:

@@ -17,11 +17,15 @@ _MODULES = "workers.cli.verbs"
 
 
 class Verb(NamedTuple):
-    """A verb, or a group of verbs, with the first line of its help."""
+    """A verb, or a group of verbs, with the first line of its help.
+
+    One that `only_asks` runs nothing that warns, and loads no more than its questions need.
+    """
 
     name: str
     module: str
     help: str
+    only_asks: bool = False
 
 
 VERBS = (
@@ -37,9 +41,11 @@ VERBS = (
         "Check everything that an import needs, and say what to do about what is missing.",
     ),
     Verb("add", "add", "Import files. They are copied; yours stay where they are."),
-    Verb("status", "status", "Show what runs, what waits, what failed and why."),
-    Verb("jobs", "status", "List every job, the latest first."),
-    Verb("receipt", "jobs", "Show where every file and every record of a job ended."),
+    Verb("status", "status", "Show what runs, what waits, what failed and why.", only_asks=True),
+    Verb("jobs", "status", "List every job, the latest first.", only_asks=True),
+    Verb(
+        "receipt", "jobs", "Show where every file and every record of a job ended.", only_asks=True
+    ),
     Verb(
         "verify",
         "jobs",
@@ -65,6 +71,7 @@ VERBS = (
         "sets",
         "sets",
         "List exports in parts and what is missing; with a name, show its receipt.",
+        only_asks=True,
     ),
     Verb(
         "reparse",
@@ -154,6 +161,11 @@ class UnloadedVerb(TyperCommand):
         super().__init__(verb.name, help=verb.help)
         self._verb = verb
 
+    @property
+    def only_asks(self) -> bool:
+        """Whether the verb runs nothing that warns."""
+        return self._verb.only_asks
+
     def load(self) -> Any:
         """Return the verb itself, or the group of verbs."""
         module = import_module(f"{_MODULES}.{self._verb.module}")
@@ -181,4 +193,8 @@ class LazyVerbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name, the loaded command and what is left of the arguments."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command.load() if isinstance(command, UnloadedVerb) else command, rest
+        if not isinstance(command, UnloadedVerb):
+            return name, command, rest
+        if ctx.obj is not None and not command.only_asks:
+            ctx.obj()  # what a process of its own prepares for warnings
+        return name, command.load(), rest

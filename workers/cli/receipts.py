@@ -18,11 +18,11 @@ from schemas.reasons import Category, Reason, category_of
 from schemas.tally import COUNTS, FileTally, Tally, by_file
 from sql.quality import KINDS, quality_of
 from sql.store import Ledger
-from tasks.ingest.export_sets import Inventory
+from tasks.ingest.set_inventory import Inventory
 from tasks.runtime import alerts
 from workers.cli import console, set_lines
 from workers.cli.connect import Services
-from workers.wiring import thresholds
+from workers.stores import thresholds
 
 _MOST_SHOWN = 20
 

@@ -14,8 +14,8 @@ from pipeline.archives import multipart
 from schemas.progress import SetState
 from schemas.tally import Tally
 from sql.store import Ledger
-from tasks.ingest import export_sets as rules
-from tasks.ingest.export_sets import Inventory
+from tasks.ingest import set_inventory as rules
+from tasks.ingest.set_inventory import Inventory
 from workers.cli import console
 
 _SHOWN = 20

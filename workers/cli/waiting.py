@@ -9,8 +9,6 @@ from uuid import UUID
 
 import typer
 from psycopg.rows import DictRow
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schemas.errors import TransientError
 from schemas.progress import JobStatus
@@ -62,6 +60,14 @@ def exit_code(ended: Sequence[receipts.Receipt], *, strict: bool) -> int:
 def _follow(lake: Services, job: str) -> DictRow:
     if not sys.stderr.isatty():
         return _in_lines(lake, job)
+    from rich.console import Console  # noqa: PLC0415 - for a terminal alone
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(job[:8], total=None, note="")

@@ -46,16 +46,16 @@ def _servers(settings: Settings) -> Iterator[Program]:
 
 def _workers(settings: Settings) -> Iterator[Program]:
     cores = settings.worker_concurrency or machine.cores()
-    # QUIT is Celery's soft shutdown: tasks get worker_soft_shutdown_timeout (30 s) to end, where
-    # TERM would wait for hours. The ledger gives interrupted work to another worker.
+    # TERM is Celery's warm shutdown: a worker ends as soon as its tasks do. QUIT, the soft one,
+    # sleeps for the whole of worker_soft_shutdown_timeout if a task runs. The supervisor kills a
+    # worker that outlasts the grace, and the ledger gives its work to another.
     for name, queues, processes in (("worker", GENERAL_QUEUES, cores), ("embed", ("embed",), 1)):
         worker = ("worker", "--queues", ",".join(queues), "--concurrency", str(processes))
         yield Program(
             name="worker" if name == "worker" else "worker-embed",
             command=command_of(*worker, "--name", name),
             order=10,
-            stop="QUIT",
-            grace_s=45,
+            grace_s=30,
         )
     yield Program(name="reconciler", command=command_of("reconcile"), order=11)
     yield Program(name="watcher", command=command_of("watch"), order=12)

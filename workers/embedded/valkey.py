@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import redis
-
 from schemas.errors import ConfigurationError, ServiceDown
 from workers.embedded import machine
 from workers.embedded.data_folders import prepare_folders, publish, refuse_foreign
@@ -75,6 +73,8 @@ def valkey_command(settings: Settings) -> list[str]:
 
 def valkey_ready(settings: Settings) -> bool:
     """Tell whether the embedded Valkey answers."""
+    import redis  # noqa: PLC0415 - most who import this file ask nothing of a server
+
     with redis.Redis(unix_socket_path=str(settings.broker_socket), socket_timeout=2) as client:
         try:
             return bool(client.ping())

@@ -27,7 +27,7 @@ from tasks.operations import verify
 from tasks.operations.rollback import roll_back
 from tasks.runtime import dispatch
 from tasks.runtime.context import Runtime
-from tests.support.lake import Database, Driver, FakeEmbedder, zipped
+from tests.support.lake import Database, Driver, FakeEmbedder, FakeModels, zipped
 from workers.adapters import static_embeddings
 from workers.adapters.embedding_models import ModelsHere
 from workers.adapters.sentence_transformers import SentenceTransformerEmbedder, batches_by_tokens
@@ -88,6 +88,25 @@ def test_a_job_ends_with_static_vectors_and_the_full_ones_follow(
     assert (have(database, "full"), waiting(database)) == (6, 0)
     assert len(deep.texts) == 6
     assert reconcile.reconcile(run)["turns"] == 0
+
+
+def test_an_import_ends_before_the_model_is_made_and_gets_its_vectors_later(
+    imported: Imported, run: Runtime, driver: Driver, database: Database
+) -> None:
+    models = run.models
+    assert isinstance(models, FakeModels)
+    models.unmade.add("static")
+    job = imported(ANA, "1.zip", mails(*range(1, 7)))
+    assert (job["status"], job["records_loaded"]) == ("done", 6)
+    assert (have(database, "static"), waiting(database)) == (0, 12)
+    reconcile.reconcile(run)
+    driver.take_turns(run)  # the full model is there, and its turn waits for no other
+    assert (have(database, "static"), have(database, "full")) == (0, 6)
+
+    models.unmade.clear()
+    reconcile.reconcile(run)
+    driver.take_turns(run)
+    assert (have(database, "static"), waiting(database)) == (6, 0)
 
 
 def test_a_turn_waits_for_imports_and_is_sent_once(
@@ -446,21 +465,18 @@ def make_tiny(folder: Path) -> str:
     return str(folder / "model")
 
 
-def test_a_few_texts_do_not_wait_for_a_static_model_to_be_made(
-    tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_texts_load_with_the_vectors_of_the_cheaper_tier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine, "has_nvidia", lambda: False)
 
-    def first(tiers: str, texts: int) -> Tier:
-        settings = Settings(
-            _env_file=None, data_dir=tmp_path, embed_model=tiny, embed_tiers=Tiers(tiers)
-        )
-        return ModelsHere(settings).first_tier(texts)
+    def first(tiers: Tiers) -> Tier:
+        settings = Settings(_env_file=None, data_dir=tmp_path, embed_tiers=tiers)
+        return ModelsHere(settings).first_tier()
 
-    assert (first("both", 5), first("both", 50_000)) == (Tier.FULL, Tier.STATIC)
-    assert (first("static", 5), first("full", 50_000)) == (Tier.STATIC, Tier.FULL)
-    static_embeddings.distilled(tmp_path / "models", tiny)
-    assert first("both", 5) is Tier.STATIC
+    assert [*map(first, (Tiers.BOTH, Tiers.STATIC, Tiers.FULL))] == [
+        Tier.STATIC, Tier.STATIC, Tier.FULL,
+    ]  # fmt: skip
 
 
 def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path: Path) -> None:

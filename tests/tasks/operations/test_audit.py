@@ -17,7 +17,7 @@ from sql.store import Ledger
 from tasks.operations import quarantine
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, FakeScanner, counts, zipped
-from workers import wiring
+from workers import stores
 from workers.cli import app
 from workers.cli.verbs import jobs as job_verbs
 from workers.cli.verbs import quarantine as quarantine_verbs
@@ -90,8 +90,8 @@ def test_who_did_it_is_whom_the_session_names(
         pool.close()
     names = [row["actor"] for row in database.rows("SELECT actor FROM imports.events ORDER BY id")]
     assert names == ["datapunk_ledger", "ana at home"]
-    assert wiring.actor(place.model_copy(update={"actor": "a service"})) == "a service"
-    assert "@" in wiring.actor(place)
+    assert stores.actor(place.model_copy(update={"actor": "a service"})) == "a service"
+    assert "@" in stores.actor(place)
 
 
 def test_the_whole_life_of_a_job(

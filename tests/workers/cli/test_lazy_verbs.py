@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
+from tests.place_support import ROOT
 
-from workers.cli import app, lazy
+from workers.cli import app, lazy, sample
+from workers.settings import Settings
 
 GROUP = typer.main.get_group(app)
 #: What takes long to import, and no help text needs.
 HEAVY = ("psycopg", "celery", "numpy", "pydantic", "redis", "structlog")
+#: What takes long to import, and no question about jobs needs.
+NOT_TO_ASK = (
+    "babel", "billiard", "celery", "dateutil", "kombu", "magic", "numpy", "orjson", "phonenumbers",
+    "pyrage", "redis", "rich", "sentence_transformers", "stdnum", "structlog", "tenacity", "torch",
+    "tornado", "watchfiles", "yoyo",
+)  # fmt: skip
+#: The command, and then on standard error which modules it has loaded.
+RUN = """
+import sys
+from workers.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
 
 
 @pytest.mark.parametrize("verb", lazy.VERBS, ids=lambda verb: verb.name)
@@ -38,15 +58,51 @@ def test_the_list_has_every_verb_of_every_module() -> None:
         assert typer.main.get_group(verbs).commands.keys() <= listed
 
 
-def test_help_imports_no_client_of_a_service() -> None:
-    program = (
-        "import sys\nfrom workers.cli import main\n"
-        "sys.argv = ['datapunk', '--help']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)"
-    )
+def loaded_by(*words: str, **environment: str) -> tuple[str, set[str]]:
+    """Run the command in a process of its own; its answer, and the modules that it loaded."""
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", RUN, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
-    assert done.stderr.strip() == "[]"
-    assert "quarantine" in done.stdout
+    return done.stdout, set(done.stderr.split())
+
+
+def test_help_imports_no_client_of_a_service() -> None:
+    answer, loaded = loaded_by("--help")
+    assert "quarantine" in answer
+    assert "workers.cli" in loaded
+    assert not loaded & set(HEAVY)
+
+
+@pytest.mark.services
+def test_who_only_asks_loads_what_the_question_needs(
+    place: Settings,
+    imported: Callable[[str, str, bytes], dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    job = imported("anna", "s.zip", sample.write(tmp_path / "s.zip").read_bytes())
+    environment = {
+        "DATAPUNK_DATA_DIR": str(place.data_dir),
+        "DATAPUNK_BROKER_URL": place.broker(),
+        "DATAPUNK_DATABASE_URL": place.url("admin"),
+        "DATAPUNK_SCANNER": "auto",  # who scans is asked too
+        "DATAPUNK_CLAMD_SOCKET": str(tmp_path / "no.socket"),
+        **{f"DATAPUNK_{role.upper()}_URL": place.url(role) for role in ("reader", "ledger")},
+    }
+    asked = {
+        "status": [["status"], ["status", "--json"]],
+        "jobs": [["jobs"], ["jobs", "--json"]],
+        "receipt": [["receipt", str(job["id"])]],
+        "sets": [["sets"]],
+    }
+    assert set(asked) == {verb.name for verb in lazy.VERBS if verb.only_asks}
+    for verb, calls in asked.items():
+        for words in calls:
+            answer, loaded = loaded_by(*words, **environment)
+            assert verb == "sets" or "s.zip" in answer or str(job["id"]) in answer
+            assert "psycopg" in loaded
+            assert not loaded & set(NOT_TO_ASK), words

@@ -63,6 +63,13 @@ def test_every_queue_has_a_worker(settings: Settings) -> None:
     assert sorted(served) == sorted(set(QUEUES.values()))
 
 
+def test_workers_end_as_soon_as_their_tasks_do(settings: Settings) -> None:
+    # Celery's soft shutdown, by QUIT, sleeps for its whole time-out over any task.
+    workers = [p for p in programs.programs(settings) if p.name.startswith("worker")]
+    assert {p.stop for p in workers} == {"TERM"}
+    assert max(p.grace_s for p in workers) == 30
+
+
 def test_no_port_is_opened_by_the_supervisor(settings: Settings) -> None:
     assert "inet_http_server" not in parsed(settings)
 

@@ -17,7 +17,7 @@ import pytest
 from schemas.errors import TransientError
 from schemas.folders import Folders
 from tasks.runtime.context import Options
-from workers import intake, passed_over
+from workers import intake, passed_over, watching
 from workers.watcher import Watcher
 
 #: What a file system may answer to anything.
@@ -100,9 +100,9 @@ class Place:
         path.write_bytes(data)
         return path
 
-    def said(self) -> passed_over.Watching:
+    def said(self) -> watching.Watching:
         """What another process reads of the watcher."""
-        (found,) = passed_over.told(self.folders)
+        (found,) = watching.told(self.folders)
         return found
 
     def let_time_pass(self) -> None:

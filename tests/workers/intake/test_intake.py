@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,6 +13,7 @@ import pytest
 from schemas.errors import PermanentError, Rejected, TransientError
 from schemas.folders import Folders
 from schemas.reasons import Reason
+from tasks.runtime import measured_originals
 from workers import intake
 
 
@@ -121,8 +124,6 @@ def test_a_claim_without_its_file_is_dropped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder", "empty"])
 def test_only_regular_files_with_bytes(tmp_path: Path, kind: str) -> None:
-    import os
-
     folders, file = _dropped(tmp_path)
     other = file.with_name("other.zip")
     if kind == "link":
@@ -199,3 +200,46 @@ def test_a_wrong_checksum_rejects_the_file(run: Any, driver: Any, database: Any)
     driver.drain()
     job = database.job(job_id)
     assert (job["status"], job["error_code"]) == ("rejected", "checksum_mismatch")
+
+
+def _added(run: Any, tmp_path: Path, data: bytes) -> UUID:
+    file = tmp_path / "mine.txt"
+    file.write_bytes(data)
+    return intake.take_in(run.ledger, run.folders, file, "anna", move=False, options=run.options)
+
+
+@pytest.mark.services
+def test_a_file_that_is_added_is_hashed_once(
+    run: Any, driver: Any, database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(path: Path, **_: Any) -> tuple[int, str]:
+        raise AssertionError(f"{path.name} is read once more")
+
+    monkeypatch.setattr(measured_originals, "measure", again)
+    job_id = _added(run, tmp_path, b"hello")
+    driver.drain()
+    job = database.job(job_id)
+    assert (job["status"], job["size_bytes"]) == ("done", 5)
+    assert job["sha256"] == sha256(b"hello").hexdigest()
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("how", ["written", "replaced", "no note"])
+def test_a_file_that_changes_after_it_was_added_is_hashed_again(
+    run: Any, driver: Any, database: Any, tmp_path: Path, how: str
+) -> None:
+    job_id = _added(run, tmp_path, b"hello")
+    original = run.folders.original(job_id, "mine.txt")
+    before = original.stat()
+    if how == "written":
+        original.write_bytes(b"jello")
+    elif how == "replaced":
+        other = tmp_path / "other"
+        other.write_bytes(b"jello")
+        other.replace(original)
+    else:
+        (run.folders.job(job_id) / "measured.json").write_text('{"size":')
+        original.write_bytes(b"jello")
+    os.utime(original, ns=(before.st_atime_ns, before.st_mtime_ns))
+    driver.drain()
+    assert database.job(job_id)["sha256"] == sha256(b"jello").hexdigest()

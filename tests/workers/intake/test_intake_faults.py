@@ -22,7 +22,7 @@ from pipeline.storage import atomic_files
 from schemas.errors import DatapunkError, TransientError
 from tests.support.place import ROOT, small_settings
 from tests.workers.intake.place import ERRORS, Place, Refusing
-from workers import intake, passed_over, put_aside, staging, watcher
+from workers import intake, passed_over, put_aside, staging, watcher, watching
 from workers.cli import doctor
 from workers.cli.verbs import status
 from workers.passed_over import PassedOver
@@ -391,7 +391,7 @@ def test_status_and_doctor_tell_what_was_passed_over(
 
     monkeypatch.setattr(intake, "take_in", refuse)
     place.watcher.scan()
-    shot = status.Snapshot([], [], [], [], {"watchers": passed_over.told(place.folders)})
+    shot = status.Snapshot([], [], [], [], {"watchers": watching.told(place.folders)})
     (line,) = status.said_of(shot)
     assert line == (
         "staging/anna/照\\xff.zip: not taken in, tried 1 times: Stale file handle. (os_116)"
@@ -402,7 +402,7 @@ def test_status_and_doctor_tell_what_was_passed_over(
     (file,) = place.folders.run.glob("watcher-*.json")
     old = file.read_bytes().replace(b'"at":"2', b'"at":"1')
     file.write_bytes(old)
-    assert passed_over.told(place.folders) == [], "one that says nothing runs no more"
+    assert watching.told(place.folders) == [], "one that says nothing runs no more"
 
 
 # --- staging that is closed ------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -12,9 +12,12 @@ import typer
 from schemas.errors import PermanentError, Rejected
 from tasks.runtime.context import Runtime
 from workers import intake, wiring
-from workers.cli import connect, console, dryrun, receipts, set_lines, waiting
+from workers.cli import connect, console, receipts, set_lines, waiting
 from workers.cli.zone import Zone
 from workers.settings import load
+
+if TYPE_CHECKING:
+    from workers.cli import dryrun
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +54,8 @@ def _checked(user: str | None) -> str:
 
 
 def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
+    from workers.cli import dryrun  # noqa: PLC0415 - what reads records
+
     options = wiring.options(load())
     runs: list[dryrun.DryRun] = []
     refused: list[dict[str, Any]] = []

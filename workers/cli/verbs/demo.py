@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,9 @@ from uuid import UUID
 import msgspec
 import typer
 
+from sql.vectors import Backlog
 from workers import intake
+from workers.adapters.embedding_models import tiers
 from workers.cli import connect, console, receipts, sample, waiting
 from workers.cli.verbs import search
 from workers.cli.verbs.services import bring_up
@@ -22,6 +25,7 @@ from workers.settings import Settings, load
 _USER = "demo"
 #: Searched for in the sample by its meaning: the sample has none of its words.
 _SOUGHT = "groceries to buy"
+_EMBEDDED_S = 300.0
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +41,9 @@ def demo(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = Fal
     settings = load()
     with _running(settings), connect.services(settings) as lake:
         (receipt,) = waiting.until_ended(lake, [_take_in(settings)])
-        found = search.by_meaning(lake, connect.find_user(lake.ledger, _USER)["user_id"], _SOUGHT)
+        user_id = connect.find_user(lake.ledger, _USER)["user_id"]
+        _until_embedded(settings, lake, user_id)
+        found = search.by_meaning(lake, user_id, _SOUGHT)
     if json:
         console.as_json(msgspec.to_builtins(receipt))
     else:
@@ -61,6 +67,13 @@ def _running(settings: Settings) -> Iterator[None]:
     finally:
         if not ran:
             supervisor.down(settings, say=console.say)
+
+
+def _until_embedded(settings: Settings, lake: connect.Services, user_id: UUID) -> None:
+    """Wait for the vectors of the best model, which no import waits for; not for ever."""
+    backlog, end = Backlog(lake.reader, user_id), time.monotonic() + _EMBEDDED_S
+    while backlog.left(tiers(settings)[-1]).waiting and time.monotonic() < end:
+        time.sleep(0.2)
 
 
 def _take_in(settings: Settings) -> UUID:

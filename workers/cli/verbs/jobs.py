@@ -10,8 +10,6 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from schemas.progress import JobStatus
-from tasks.maintenance import reconcile
-from tasks.operations.rollback import roll_back
 from workers.cli import connect, console, receipts, waiting
 from workers.settings import load
 
@@ -94,6 +92,8 @@ def events(
 
 def retry(job: Job) -> None:
     """Continue a job that failed, was rejected or cancelled, from the stage where it stopped."""
+    from tasks.maintenance import reconcile  # noqa: PLC0415 - not for `receipt`
+
     with connect.runtime(load()) as run:
         row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
         short = str(row["id"])[:8]
@@ -107,6 +107,8 @@ def retry(job: Job) -> None:
 
 def cancel(job: Job, json: Json = False) -> None:
     """Stop a job. Loaded rows stay; this and the receipt print their number."""
+    from tasks.maintenance import reconcile  # noqa: PLC0415 - not for `receipt`
+
     with connect.runtime(load()) as run:
         row = connect.find_job(run.ledger, job)
         if row["completed_at"]:
@@ -161,6 +163,8 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Roll back what a job loaded. What another job also had stays, and becomes that job's."""
+    from tasks.operations.rollback import roll_back  # noqa: PLC0415 - not for `receipt`
+
     with connect.runtime(load()) as run:
         row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
         found = roll_back(run, row["user_id"], row["id"], dry=dry_run)

@@ -67,7 +67,7 @@ def worker(
     app = wiring.make_app(settings)
     user = _own_user(settings)
     if QUEUES[Stage.EMBED] in queues.split(","):
-        wiring.warm_children(settings)
+        wiring.embed_apart(settings)
     else:  # no limit for a model
         # Root alone can remove the network everywhere, and its children are not root.
         may = user is not None and not wiring.needs_network(settings)

@@ -160,6 +160,8 @@ def _model(here: Models, model: str, row: Mapping[str, Any]) -> Model:
 def by_meaning(lake: connect.Services, user_id: UUID, text: str) -> Found:
     """Return the three documents that are nearest to a text."""
     models = _models(lake, user_id, None)
+    if not models:
+        return Found(hits=[])
     return Search(lake.reader, user_id).by_meaning(text, models, Filters(), n=3)
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from psycopg.rows import DictRow
-from rich.console import Group
-from rich.live import Live
-from rich.text import Text
 
 from schemas.folders import Folders
 from schemas.progress import ENDED, Stage
@@ -20,11 +17,14 @@ from schemas.reasons import category_of, in_words
 from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks.runtime import alerts
-from workers import passed_over
-from workers.cli import connect, console, doctor, set_lines
+from workers import watching
+from workers.cli import check, connect, console, set_lines
 from workers.embedded import machine, program_states, stop
 from workers.settings import load
-from workers.wiring import thresholds
+from workers.stores import thresholds
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _COLUMNS = (
@@ -231,7 +231,7 @@ def said_of(shot: Snapshot) -> Iterator[str]:
     Failures, items that could not be taken in, then missing parts.
     """
     yield from causes(shot.jobs)
-    yield from passed_over.lines(shot.services["watchers"])
+    yield from watching.lines(shot.services["watchers"])
     for line in shot.sets:
         yield from set_lines.notes(line)
     for vectors in shot.vectors:
@@ -249,7 +249,7 @@ def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> s
 
 def _services(lake: connect.Services) -> dict[str, Any]:
     settings = lake.settings
-    scan = doctor.scanner(settings)
+    scan = check.scanner(settings)
     (waiting,) = lake.ledger.rows("jobs", "open_jobs")
     states = program_states.state(settings)
     return {
@@ -258,7 +258,7 @@ def _services(lake: connect.Services) -> dict[str, Any]:
         "open_jobs": waiting["count"],
         "scanner": scan.detail,
         "disk_free_mb": machine.free_disk_mb(settings.data_dir),
-        "watchers": passed_over.told(Folders(settings.data_dir)),
+        "watchers": watching.told(Folders(settings.data_dir)),
     }
 
 
@@ -291,6 +291,8 @@ def _watch(lake: connect.Services, job: str | None) -> None:
     if not sys.stdout.isatty():
         _watch_lines(lake, job)
         return
+    from rich.live import Live  # noqa: PLC0415 - for a terminal alone
+
     with Live(refresh_per_second=4) as live:
         while True:
             live.update(_drawn(snapshot(lake, job)))
@@ -298,6 +300,9 @@ def _watch(lake: connect.Services, job: str | None) -> None:
 
 
 def _drawn(shot: Snapshot) -> Group:
+    from rich.console import Group  # noqa: PLC0415 - for a terminal alone
+    from rich.text import Text  # noqa: PLC0415
+
     cells = [[console.cell(value) for value in line(fact)] for fact in shot.jobs]
     notes = [*said_of(shot), "", *footer(shot.services)]
     return Group(console.rich_table(_COLUMNS, cells), *(Text(console.shown(n)) for n in notes))
