@@ -6,7 +6,7 @@ import re
 from typing import BinaryIO
 from xml.parsers import expat
 
-from pipeline.readers.xml.window import AHEAD, BLOCK
+from pipeline.readers.xml.window import AHEAD, BLOCK, NAME_ENDS
 
 
 class Counter:
@@ -41,7 +41,11 @@ def count_tags(source: BinaryIO, names: tuple[str, ...], start: int) -> int:
     opening = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
     wanted = b"|".join(re.escape(name).encode() for name in names)
     tag = re.compile(
-        rb"<!--|<!\[CDATA\[|<\?|<(?:[^\s<>/:\"'=!?]{1,64}:)?(?:" + wanted + rb")(?=[\s/>])"
+        rb"<!--|<!\[CDATA\[|<\?|<(?:[^\s<>/:\"'=!?]{1,64}:)?(?:"
+        + wanted
+        + rb")(?:"
+        + NAME_ENDS
+        + rb"|\Z)"
     )
     found, hidden = 0, b""
     source.seek(start)
@@ -55,6 +59,10 @@ def count_tags(source: BinaryIO, names: tuple[str, ...], start: int) -> int:
             if end >= 0:
                 continue
         elif (seen := tag.search(data, at)) is not None:
+            if seen.end() == len(data) and (block := source.read(BLOCK)):
+                at = seen.start()  # its name may go on
+                data, base, at = data[at:] + block, base + at, 0
+                continue
             at = seen.end()
             end_mark = opening.get(seen[0])
             if end_mark is None:

@@ -9,6 +9,8 @@ from typing import BinaryIO, NamedTuple
 BLOCK = 1 << 20
 #: The maximum length of a name with its prefix; what a window keeps of its end.
 AHEAD = 256
+#: A byte that no name holds. It need not be a blank, a slash or ">": a damaged tag is a tag.
+NAME_ENDS = rb"(?=[^-.:\w\x80-\xff])"
 _ATTRIBUTES = rb"(?:[^\"'<>]++|\"[^\"<]*+\"|'[^'<]*+')*+"
 _REST_OF_TAG = re.compile(_ATTRIBUTES)
 
@@ -32,8 +34,8 @@ def tokens(names: tuple[str, ...]) -> re.Pattern[bytes]:
     """
     wanted = b"|".join(re.escape(name).encode() for name in names)
     return re.compile(
-        rb"<(?:(!--|!\[CDATA\[|\?)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(" + wanted + rb")"
-        rb"(?=[\s/>])(?:" + _ATTRIBUTES + rb"(>))?)"
+        rb"<(?:(!--|!\[CDATA\[|\?)|(/?)(?:[^\s<>/:\"'=!?]{1,64}:)?(%s)(?:%s|\Z)(?:%s(>))?)"
+        % (wanted, NAME_ENDS, _ATTRIBUTES)
     )
 
 
@@ -65,6 +67,8 @@ class Window:
             found = token.search(self._data, at - self._base)
             if found is not None:
                 base = self._base
+                if found.end() == len(self._data) and self._more(base + found.start()):
+                    continue  # its name may go on
                 skip, close, name, ends = found.groups()
                 end = base + (found.end() if skip else found.end(3))
                 tag_end = base + found.end() if ends else 0

@@ -237,7 +237,9 @@ def _elements(read: Read) -> Iterator[bytes]:
     """Other elements, texts and comments: whatever has no tag of the names."""
     names = "|".join(map(re.escape, read.reader.names))
     hidden = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>", re.DOTALL)
-    tag = re.compile(rf"</?(?:[^\s<>/:\"'=!?]{{1,64}}:)?(?:{names})(?=[\s/>])".encode())
+    tag = re.compile(
+        rf"</?(?:[^\s<>/:\"'=!?]{{1,64}}:)?(?:{names})(?=[^-.:\w\x80-\xff])".encode("latin-1")
+    )
     for at, gap in read.gaps():
         seen = gap[max(0, read.context["root_at"] - at) :]
         if tag.search(hidden.sub(b"", seen)):

@@ -109,6 +109,8 @@ def test_a_head_comes_with_what_it_holds() -> None:
         (b"<r k='1'/>\n", []),
         (b"<r><a/>x</a><b>y</b></r>", [None, Reason.BAD_SYNTAX]),
         (b"<r><a n='x<y'>z</a></r>", [Reason.BAD_SYNTAX, Reason.BAD_SYNTAX]),
+        (b"<r><a<?x ?> n='1'>z<a/></r>", [Reason.BAD_SYNTAX, None]),
+        (b'<r><a"1">z</a><a=/><ab=/></r>', [Reason.BAD_SYNTAX, Reason.BAD_SYNTAX]),
         (b"<r></r>", []),
         (b"", []),
     ],
