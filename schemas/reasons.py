@@ -113,7 +113,7 @@ _PASSING = frozenset(
         "cancelled",
     }
 )
-_PASSING_KINDS = ("os_", "weather_")
+_PASSING_KINDS = ("os_", "transient_")
 
 
 #: File system errors for the process's user: a person has to change permissions.
@@ -132,7 +132,7 @@ OF_FILES = LASTING | {"file_missing"}
 
 _MEANINGS = {
     "scanner_down": "clamd does not answer",
-    "weather_DiskFull": "the database has no room on its disk",
+    "transient_DiskFull": "the database has no room on its disk",
     "policy_superseded": "another host has a newer privacy policy",
 }
 

@@ -27,7 +27,7 @@ _LONGEST_WAIT_S = 300.0
 #: Free space at which a disk counts as writable.
 _ROOM = 16 * 1024 * 1024
 #: The database's error for a full disk.
-_NO_ROOM = "weather_DiskFull"
+_NO_ROOM = "transient_DiskFull"
 
 
 def recover(run: Runtime) -> int:
@@ -74,7 +74,7 @@ def _services(codes: set[str]) -> Iterable[tuple[list[str], Callable[[Runtime], 
     of_disks = sorted(c for c in codes - LASTING if c.startswith("os_"))
     yield of_disks, lambda run: _has_room(run.folders)
     # This query was just answered by the database.
-    passing = sorted(c for c in codes - {_NO_ROOM} if c.startswith("weather_"))
+    passing = sorted(c for c in codes - {_NO_ROOM} if c.startswith("transient_"))
     yield passing, lambda _: True
 
 

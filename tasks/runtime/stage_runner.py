@@ -297,7 +297,7 @@ def _released(
 
 
 def _code_of(error: TransientError) -> str:
-    return f"weather_{type(error.__cause__ or error).__name__}"
+    return f"transient_{type(error.__cause__ or error).__name__}"
 
 
 def delay(options: Options, stage: str, counted: int, code: str) -> float:

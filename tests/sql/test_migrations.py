@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -179,6 +180,19 @@ def test_one_step_down_and_up(place: Settings, database: Database) -> None:
     assert [a.applied for a in migrate.status(owner)][-2:] == [True, False]
     assert migrate.upgrade(owner) == [last]
     assert shape(database) == before
+
+
+def test_codes_of_waiting_chunks_are_renamed(
+    place: Settings, database: Database, drop: Callable[[str, str, bytes], UUID]
+) -> None:
+    job, owner = drop("ana@example.org", "a.csv", b"a,b\n1,2\n"), place.url("owner")
+    code = "SELECT last_error_code FROM imports.chunks WHERE job_id = %s"
+    database.rows("UPDATE imports.chunks SET last_error_code = 'transient_DiskFull'")
+    while "0030.transient" in [a.name for a in migrate.status(owner) if a.applied]:
+        migrate.downgrade(owner)
+    assert database.one(code, job) == "weather_DiskFull"
+    migrate.upgrade(owner)
+    assert database.one(code, job) == "transient_DiskFull"
 
 
 def test_a_second_upgrade_does_nothing(place: Settings) -> None:

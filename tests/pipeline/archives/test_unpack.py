@@ -867,7 +867,7 @@ def test_what_an_earlier_walk_wrote_counts_against_the_limits(tmp_path: Path) ->
 
 
 @pytest.mark.threat("disk_full")
-def test_a_full_disk_is_bad_weather_and_leaves_no_half_member(
+def test_a_full_disk_is_a_transient_error_and_leaves_no_half_member(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: Callable[[object], None]
 ) -> None:
     path = tmp_path / "x.zip"

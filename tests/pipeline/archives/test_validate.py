@@ -82,7 +82,7 @@ def test_a_device_is_not_even_opened() -> None:
     assert reason_of(lambda: measure(Path("/dev/null"))) is Reason.NOT_REGULAR
 
 
-def test_a_file_that_is_not_there_is_bad_weather(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_a_transient_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         measure(tmp_path / "none")
 
@@ -144,7 +144,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
 
 
 @pytest.mark.threat("disk_full", seen="copying: waits, no half file")
-def test_a_full_disk_is_bad_weather_and_leaves_nothing(
+def test_a_full_disk_is_a_transient_error_and_leaves_nothing(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: int) -> None:
@@ -156,7 +156,7 @@ def test_a_full_disk_is_bad_weather_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_that_is_gone_is_bad_weather(file: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_a_transient_error(file: Path, tmp_path: Path) -> None:
     with pytest.raises(TransientError):
         copy_and_measure(file, tmp_path / "none" / "copy")
 

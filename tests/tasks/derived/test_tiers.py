@@ -177,7 +177,7 @@ def test_a_message_says_ids_alone_and_comes_last(
     assert (options["queue"], options["priority"]) == ("embed", 9)
 
 
-def test_weather_burns_no_attempt_and_the_next_turn_goes_on(
+def test_a_transient_error_counts_no_attempt_and_the_next_turn_goes_on(
     job: dict[str, Any], run: Runtime, driver: Driver, database: Database, deep: FakeEmbedder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -345,7 +345,7 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
     assert not hasty.ledger.heartbeat(leased, 60)
 
 
-def test_a_suspect_waits_for_no_weather() -> None:
+def test_a_suspect_waits_for_no_transient_error() -> None:
     options = Options(max_attempts=5, retry_delay_s=1.0)
     waits = [stage_runner.delay(options, "normalise", n, "worker_lost") for n in range(7)]
     assert waits == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]

@@ -33,7 +33,7 @@ Seen = Callable[[object], None]
 Away = Callable[[bool], None]
 
 #: What each service that is away is known by in the ledger.
-CODES = ["scanner_down", "os_28", "os_30", "weather_DiskFull"]
+CODES = ["scanner_down", "os_28", "os_30", "transient_DiskFull"]
 
 
 @pytest.fixture

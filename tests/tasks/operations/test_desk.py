@@ -402,7 +402,7 @@ def test_every_code_has_a_category() -> None:
     assert set(kinds.values()) == set(Category)
     assert {category_of(str(reason)) for reason in Reason} == set(Category)
     assert kinds[Reason.MALWARE] is kinds[Reason.ARCHIVE_OVERLAP] is Category.SECURITY
-    codes = ("worker_lost", "os_28", "weather_PoolTimeout", "KeyError", "bad_time", "malware")
+    codes = ("worker_lost", "os_28", "transient_PoolTimeout", "KeyError", "bad_time", "malware")
     assert [category_of(code).value for code in codes] == [
         "transient", "transient", "transient", "permanent", "permanent", "security",
     ]  # fmt: skip

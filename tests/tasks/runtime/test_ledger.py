@@ -233,7 +233,7 @@ def test_a_lease_lost_at_work_is_fenced_and_counted(
 
 
 @pytest.mark.threat("disk_full", seen="30 times in a row: no attempt counted, all rows loaded")
-def test_weather_burns_no_attempt(
+def test_a_transient_error_counts_no_attempt(
     small: Runtime, cut: UUID, driver: Driver, database: Database
 ) -> None:
     with failing(Stage.NORMALISE, lambda: TransientError("no disk"), times=30) as met:
