@@ -71,7 +71,7 @@ def _read(source: BinaryIO, copy: BinaryIO | None, expected: int) -> tuple[int, 
     A thread hashes a block, without a lock, while the block is written and the next one is read.
     """
     size, digest = 0, hashlib.sha256()
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as hasher:
         under_way: Future[None] | None = None
         while data := source.read(_CHUNK):
             size += len(data)
@@ -79,7 +79,7 @@ def _read(source: BinaryIO, copy: BinaryIO | None, expected: int) -> tuple[int, 
                 raise _changed()
             if under_way is not None:
                 under_way.result()
-            under_way = beside.submit(digest.update, data)
+            under_way = hasher.submit(digest.update, data)
             if copy is not None:
                 put(copy, data)
     return size, digest.hexdigest()

@@ -169,10 +169,10 @@ class _Child:
     def answer(self) -> Answer:
         """Return its next answer."""
         try:
-            said = self._line.recv_bytes()
+            message = self._line.recv_bytes()
         except (EOFError, OSError) as error:
             raise self._lost() from error
-        found = msgspec.msgpack.decode(said, type=Answer)
+        found = msgspec.msgpack.decode(message, type=Answer)
         if found.error is not None:
             raise ConfigurationError(found.error)
         return found
@@ -260,16 +260,16 @@ def main() -> None:
         static_embeddings.distilled(Path(start.make), start.model, start.threads)
         return
     try:
-        made = sentence_transformers.SentenceTransformerEmbedder(start.model, threads=start.threads)
+        model = sentence_transformers.SentenceTransformerEmbedder(start.model, threads=start.threads)
     except ConfigurationError as error:
         line.send_bytes(msgspec.msgpack.encode(Answer(error=str(error))))
         return
-    facts = Answer(shape=(0, made.dimension), at_once=made.at_once)
+    facts = Answer(shape=(0, model.dimension), at_once=model.at_once)
     line.send_bytes(msgspec.msgpack.encode(facts))
     while True:
-        matrix = made.encode(msgspec.msgpack.decode(requests.get(), type=list[str]))
+        matrix = model.encode(msgspec.msgpack.decode(requests.get(), type=list[str]))
         numbers = matrix.astype("<f4").tobytes()
-        answer = Answer(shape=(len(matrix), made.dimension), numbers=numbers)
+        answer = Answer(shape=(len(matrix), model.dimension), numbers=numbers)
         line.send_bytes(msgspec.msgpack.encode(answer))
 
 
