@@ -260,7 +260,9 @@ def main() -> None:
         static_embeddings.distilled(Path(start.make), start.model, start.threads)
         return
     try:
-        model = sentence_transformers.SentenceTransformerEmbedder(start.model, threads=start.threads)
+        model = sentence_transformers.SentenceTransformerEmbedder(
+            start.model, threads=start.threads
+        )
     except ConfigurationError as error:
         line.send_bytes(msgspec.msgpack.encode(Answer(error=str(error))))
         return
