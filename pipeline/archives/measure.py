@@ -7,7 +7,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
@@ -66,22 +65,15 @@ def replace_by_copy(
 
 
 def _read(source: BinaryIO, copy: BinaryIO | None, expected: int) -> tuple[int, str]:
-    """Return size and hash. A file that grows during the reading is read up to its initial size.
-
-    A thread hashes a block, without a lock, while the block is written and the next one is read.
-    """
+    """Return size and hash. A file that grows during the reading is read up to its initial size."""
     size, digest = 0, hashlib.sha256()
-    with ThreadPoolExecutor(1) as hasher:
-        under_way: Future[None] | None = None
-        while data := source.read(_CHUNK):
-            size += len(data)
-            if size > expected:
-                raise _changed()
-            if under_way is not None:
-                under_way.result()
-            under_way = hasher.submit(digest.update, data)
-            if copy is not None:
-                put(copy, data)
+    while data := source.read(_CHUNK):
+        size += len(data)
+        if size > expected:
+            raise _changed()
+        digest.update(data)
+        if copy is not None:
+            put(copy, data)
     return size, digest.hexdigest()
 
 
