@@ -18,6 +18,7 @@ from uuid import UUID
 
 import psutil
 import psycopg
+from tenacity import retry, retry_if_exception_type, wait_fixed
 
 from schemas.folders import Folders
 from sql.connection import open_pool
@@ -199,8 +200,9 @@ class Site:
         assert row is not None
         return row[0]
 
+    @retry(retry=retry_if_exception_type(psycopg.errors.DeadlockDetected), wait=wait_fixed(0.1))
     def empty(self) -> None:
-        """Forget every job and row."""
+        """Forget every job and row. A worker may still index what is truncated: it goes on then."""
         with psycopg.connect(self.settings.url("admin"), autocommit=True) as connection:
             rows = connection.execute(_TABLES).fetchall()
             connection.execute(f"TRUNCATE {', '.join(name for (name,) in rows)} CASCADE".encode())
