@@ -39,14 +39,7 @@ def count_tags(source: BinaryIO, names: tuple[str, ...], start: int) -> int:
     """
     last = {end: _last(source, end) for end in (b"-->", b"]]>", b"?>")}
     opening = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
-    wanted = b"|".join(re.escape(name).encode() for name in names)
-    tag = re.compile(
-        rb"<!--|<!\[CDATA\[|<\?|<(?:[^\s<>/:\"'=!?]{1,64}:)?(?:"
-        + wanted
-        + rb")(?:"
-        + NAME_ENDS
-        + rb"|\Z)"
-    )
+    tag = _start_tag(names)
     found, hidden = 0, b""
     source.seek(start)
     data, base = source.read(BLOCK), start
@@ -77,6 +70,14 @@ def count_tags(source: BinaryIO, names: tuple[str, ...], start: int) -> int:
             return found
         data, base, at = data[at:] + block, base + at, 0
     return found
+
+
+def _start_tag(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    """Return a pattern of a start tag of those names, or of the start of skipped text."""
+    wanted = b"|".join(re.escape(name).encode() for name in names)
+    return re.compile(
+        rb"<!--|<!\[CDATA\[|<\?|<(?:[^\s<>/:\"'=!?]{1,64}:)?(?:%s)(?:%s|\Z)" % (wanted, NAME_ENDS)
+    )
 
 
 def _last(source: BinaryIO, mark: bytes) -> int:

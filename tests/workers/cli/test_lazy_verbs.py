@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import typer.main
-from tests.place_support import ROOT
 
+from tests.support.place import ROOT
 from workers.cli import app, lazy, sample
 from workers.settings import Settings
 
