@@ -36,7 +36,7 @@ FACTOR = 4
 #: What takes less at the largest size is fast enough, however the milliseconds are spread.
 FLOOR_S = 0.03
 _TRIES = 5
-#: A cache of at least this many entries holds values of content; smaller ones hold patterns and names.
+#: A cache of at least this size holds values of content; smaller ones hold patterns and names.
 _LARGE = 1_000
 #: A second look at a larger input is taken only where it ends soon.
 _LONGEST_S = 20.0
