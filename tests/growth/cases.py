@@ -286,6 +286,9 @@ _OPENED = {
     "a mail of encoded words": repeated("=?utf-8?q?a?=\n ", "Subject: ", "\n\nbody\n"),
     "a mail of encoded words in odd charset": repeated("=?x-a?q?a?=\n ", "Subject: ", "\n\n\xff\n"),
     "a mail of broken words": repeated("=?a?q? ", "Subject: ", "\n\nbody\n"),
+    "a mail of lines that are no fields": repeated(
+        "378\n", "Subject: a\n", "Message-ID: <a@b.de>\nDate: x\nFrom: a@b.de\nTo: b\n\nbody\n"
+    ),
     "a mail of nested comments": repeated("(", "From: ", "a@b.de\n\nbody\n"),
     "a mail of references": repeated("@", "Message-ID: <", "\n\nbody\n"),
     "a mail of many rules, of a list": repeated(
@@ -986,6 +989,7 @@ KNOWN = frozenset(
         ("registry.named_like", "' '"),
         ("services.mail.mime.parse", "a mail of broken words"),
         ("services.mail.mime.parse", "MIME in MIME"),
+        ("services.mail.mime.parse", "a mail of lines that are no fields"),
         ("services.mail.mail_records.records", "a mail of references"),
         ("privacy.ner.beside", "'a'"),
         ("personal ibans", "'PN-12345-X '"),

@@ -76,9 +76,10 @@ def _without_strays(header: bytes) -> tuple[bytes, list[bytes]]:
     strays = [line for line in _STRAY.finditer(header) if not line[0].startswith(b">From ")]
     if not strays or len(set(_ONCE.findall(header.lower(), strays[-1].end()))) < _SURE:
         return header, []
-    for line in reversed(strays):
-        header = header[: line.start()] + header[line.end() :]
-    return header, [line[0] for line in strays]
+    begins = (0, *(line.end() for line in strays))
+    ends = (*(line.start() for line in strays), len(header))
+    fields = (header[begin:end] for begin, end in zip(begins, ends, strict=True))
+    return b"".join(fields), [line[0] for line in strays]
 
 
 def _with_all_text(message: Message, data: bytes, strays: list[bytes]) -> Message:
