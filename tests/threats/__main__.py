@@ -1,7 +1,13 @@
-"""What `python -m tests.threats` runs."""
+"""Run the tests of threats, in the given files or in all, and write the table.
+
+The module of the table is a plugin: pytest imports it, and nothing else may do so before.
+"""
 
 import sys
+from pathlib import Path
 
-from tests.threats.threats import main
+import pytest
 
-sys.exit(main(sys.argv[1:]))
+_TESTS = Path(__file__).parents[1]
+
+sys.exit(pytest.main(["-q", "-m", "threat", "--write-threats", *(sys.argv[1:] or [str(_TESTS)])]))

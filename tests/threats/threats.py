@@ -297,8 +297,3 @@ def _marks(node: ast.AST, at: str) -> Iterator[tuple[str, str]]:
             if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.threat":
                 yield here, ast.literal_eval(mark.args[0])
         yield from _marks(child, here)
-
-
-def main(files: list[str]) -> int:
-    """Run the tests of threats, in these files or in all, and write the table."""
-    return pytest.main(["-q", "-m", "threat", "--write-threats", *(files or [str(TESTS)])])
