@@ -14,6 +14,7 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from schemas.errors import PermanentError
+from sql.answers import Chosen
 from sql.connection import Connection
 from sql.queries import queries
 from sql.store import Lake, Purpose
@@ -73,7 +74,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     waits_as: str = ""
 
 
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
+class Filters(Chosen, frozen=True, kw_only=True):
     """What a document must match.
 
     `after` is inclusive and `before` exclusive; `type` is a record type or a data type; `source` a

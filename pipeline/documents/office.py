@@ -1,7 +1,7 @@
 """The text of office files and e-books, which are zip files of XML.
 
 OOXML (ECMA-376: docx, xlsx, pptx and their kin), OpenDocument 1.3 (odt, ods, odp) and EPUB 3. The
-parts of a package decide its kind, whatever its name says. All text that a reader of the document
+parts of a package decide its kind; its name does not. All text that a reader of the document
 sees is read: tables, text boxes, insertions, fields, formulas, notes, comments, headers. Text that
 a tracked change deleted is not. expat parses the parts in one pass; libraries for these files build
 trees of each part, omit what is not a direct child of a paragraph, and refuse packages that lack a

@@ -1,7 +1,7 @@
 """The first scan for personal data: which texts hold a clue for one of the finders.
 
 Most texts hold nothing, and finders are slow. RE2 scans for the clues of all finders in one pass,
-in time that is linear in the text, whatever it holds. A text with a clue may hold nothing in the
+in time that is linear in the length of any text. A text with a clue may hold nothing in the
 end; a text without a finder's clue holds nothing that it would find.
 
 Clues are searched in UTF-8: in a text, or in many JSON documents, a line each. None crosses the end

@@ -84,7 +84,7 @@ def _odd_mail_date(plain: str, text: str) -> Instant:
     clock = _ODD_CLOCK.search(plain)
     if parsed is None or clock is None:
         refuse("the mail's date is in no known form")
-    # The library gives zone 0 where there is none, and the morning's hour whatever follows it.
+    # The library returns zone 0 without a zone, and ignores a PM after the hour.
     words = (word for word in plain[clock.end() :].split() if not _NO_ZONE.match(word))
     zone = next((found for word in words if (found := _ODD_ZONE.fullmatch(word))), None)
     offset, flag = offset_of(zone and (zone["offset"] or zone[0]))

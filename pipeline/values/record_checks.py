@@ -1,4 +1,4 @@
-"""Checks that a record has the types and shapes that it promises, whatever its export held.
+"""Checks that a record has the types and shapes that its format promises.
 
 JSON promises a format nothing: a name may be a list, a list a number. Such a value would end the
 process that writes it, or break a query; here it costs only that record.

@@ -219,7 +219,7 @@ SELECT CASE WHEN lat IS NULL OR lon IS NULL OR abs(lat - near_lat) > within / 11
 $$;
 
 -- Return the entities that are one person: those with this address, number, handle or name, and
--- whatever a contact lists beside it. The function runs with the rights and rows of the caller. It
+-- the other addresses and numbers of its contact. The function runs with the rights and rows of the caller. It
 -- finds contacts by the index of search: the documents have hundreds of partitions, and a plan over
 -- all of them takes longer than the query.
 CREATE OR REPLACE FUNCTION user_data.who(who text) RETURNS TABLE (entity_key uuid)

@@ -264,7 +264,7 @@ SET LOCAL enable_nestloop = on;
 
 -- name: name_repeats
 -- Number equal records of a file, which are several facts. A record that equals a row keeps the
--- row's number, in whatever order they loaded. The others take the numbers that are left, in the
+-- row's number; the order of loading does not matter. The others take the numbers that are left, in the
 -- order of the file.
 WITH said AS (
     SELECT slot, n, file_id, base_key, content_hash,

@@ -46,22 +46,18 @@ def send(chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> 
 
 def send_turn(user_id: UUID, model: str) -> None:
     """Send a turn of background work, which is taken when no chunk waits in the queue."""
-    signature(
-        TASK_PREFIX + "deepen",
-        kwargs={"user_id": str(user_id), "model": model},
-        immutable=True,
-        options={"queue": QUEUES[Stage.EMBED], "priority": _LAST},
-    ).apply_async()
+    _send_last("deepen", Stage.EMBED, user_id=str(user_id), model=model)
 
 
 def send_indexing(user_id: UUID) -> None:
     """Send a turn at a user's words: any worker takes it when no chunk waits."""
-    signature(
-        TASK_PREFIX + "index",
-        kwargs={"user_id": str(user_id)},
-        immutable=True,
-        options={"queue": QUEUES[Stage.LOAD], "priority": _LAST},
-    ).apply_async()
+    _send_last("index", Stage.LOAD, user_id=str(user_id))
+
+
+def _send_last(task: str, stage: Stage, **kwargs: str) -> None:
+    """Send a task to the queue of a stage, after the chunks that wait in it."""
+    options = {"queue": QUEUES[stage], "priority": _LAST}
+    signature(TASK_PREFIX + task, kwargs=kwargs, immutable=True, options=options).apply_async()
 
 
 def index_soon(user_id: UUID) -> bool:

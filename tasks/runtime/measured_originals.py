@@ -1,7 +1,7 @@
-"""Size and SHA-256 of originals, measured once: who copies a file in has read it whole by then.
+"""Size and SHA-256 of originals, measured once, while the intake copies them.
 
-What was measured stands in the work folder of its job, with a mark that changes when the file does.
-A file whose mark is another, or that nobody measured, is read.
+A note in the work folder of the job has both, with a mark that changes when the file does. A file
+without a note, or with another mark, is read again.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ class ModelsApart(ModelsHere):
         )
 
     def ready(self, model: str) -> bool:
-        """Whether it is there; a static one that is not begins to be made."""
+        """Tell whether it exists. Start to make a missing static one."""
         if model != Tier.STATIC:
             return True
         if not self._maker.under_way() and self.identify(model) is not None:

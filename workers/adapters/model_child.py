@@ -1,7 +1,7 @@
-"""A model in a process of its own: it can be ended in the midst of a batch, and frees all it took.
+"""A model in a process of its own, which can be ended during a batch and then frees its memory.
 
-The process reads requests from a socket that it is given, and ends when nobody holds the other end.
-It is started anew and not forked, since torch does not outlive a fork.
+The process reads requests from an inherited socket, and ends when the other end is closed. It is
+started with `exec`, since torch does not survive a fork.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class ModelApart:
         return None if child is None else child.process.pid
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (len(texts), dimension), in the order of the texts."""
+        """Return vectors of shape (len(texts), dimension), in the order of the texts."""
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
         with self._busy() as child:
@@ -208,7 +208,7 @@ class Maker:
             self._child = _Child(self._start)
 
     def under_way(self) -> bool:
-        """Whether the process is there; one that came to its end is put away."""
+        """Tell whether the process runs. Discard one that has ended."""
         if self._child is not None and self._child.process.poll() is not None:
             self._child.end()
             self._child = None
@@ -216,7 +216,7 @@ class Maker:
 
 
 def is_one(process: psutil.Process) -> bool:
-    """Whether a process has a model, or makes one."""
+    """Tell whether a process has a model, or makes one."""
     return _MODULE in process.cmdline()
 
 

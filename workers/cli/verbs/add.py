@@ -13,6 +13,7 @@ from schemas.errors import PermanentError, Rejected
 from tasks.runtime.context import Runtime
 from workers import intake, wiring
 from workers.cli import connect, console, receipts, set_lines, waiting
+from workers.cli.options import Json
 from workers.cli.zone import Zone
 from workers.settings import load
 
@@ -32,7 +33,7 @@ def add(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Quarantine: exit code 3.")] = False,
     zone: Zone = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Import files. They are copied; yours stay where they are."""
     owner = _checked(user)

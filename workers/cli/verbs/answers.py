@@ -16,23 +16,16 @@ from schemas.progress import Event
 from sql import answers
 from sql.answers import Chosen, Comparison
 from workers.cli import connect, console
+from workers.cli.options import Json, Source, Type, User
 from workers.cli.zone import day_of, moment_of, of_user
 from workers.settings import load
 
-User: TypeAlias = Annotated[
-    str | None, typer.Option(help="The user's name; needed if there are several.")
-]
 From: TypeAlias = Annotated[
     str | None, typer.Option("--from", help="Not before this day or time, in your zone.")
 ]
 To: TypeAlias = Annotated[
     str | None, typer.Option("--to", help="Until this day, which counts, or before this time.")
 ]
-Type: TypeAlias = Annotated[str | None, typer.Option("--type", help="A record type or data type.")]
-Source: TypeAlias = Annotated[
-    str | None, typer.Option(help="A format or service: google, mail.mbox …")
-]
-Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 #: How far `where` looks from a moment.
 _WITHIN = timedelta(days=2)

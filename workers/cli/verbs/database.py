@@ -13,6 +13,7 @@ from schemas.errors import ServiceDown
 from sql import migrate as migrations
 from workers import down
 from workers.cli import console
+from workers.cli.options import Json
 from workers.cli.verbs import services as running
 from workers.settings import load
 
@@ -59,7 +60,7 @@ def downgrade(
 
 
 @app.command()
-def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def status(json: Json = False) -> None:
     """List the migrations; exit code 1 if one is missing or was edited since."""
     try:
         states = migrations.status(load().url("owner"))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -17,6 +16,7 @@ from sql.vectors import Backlog
 from workers import intake
 from workers.adapters.embedding_models import tiers
 from workers.cli import connect, console, receipts, sample, waiting
+from workers.cli.options import Json
 from workers.cli.verbs import search
 from workers.cli.verbs.services import bring_up
 from workers.embedded import program_states, supervisor
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def demo(json: Json = False) -> None:
     """Import a small invented export and print its receipt; a second run finds a duplicate.
 
     Starts what does not run, and stops it again.

@@ -19,12 +19,11 @@ from sql.vectors import Backlog, Where
 from tasks.derived import embedding_backfill
 from tasks.runtime.context import Runtime
 from workers.cli import connect, console
+from workers.cli.options import Json, User
 from workers.settings import load
 
 #: How often the progress moves, and says a line where there is no terminal.
 _STEP_S, _LINE_S = 1.0, 30.0
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +48,7 @@ def embed(
     where: Annotated[
         str | None, typer.Option(help="Only some: type=…,source=…,lang=…, each as in search.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")] = None,
+    user: User = None,
     json: Json = False,
 ) -> None:
     """Embed what lacks a model's vectors; without --model, those of the configured tiers.

@@ -19,7 +19,8 @@ from sql import answers
 from sql.answers import Chosen
 from sql.store import Lake
 from workers.cli import connect, console, writers
-from workers.cli.verbs.answers import From, Source, To, Type, User, chosen_by
+from workers.cli.options import Source, Type, User
+from workers.cli.verbs.answers import From, To, chosen_by
 from workers.cli.zone import of_user
 from workers.settings import load
 

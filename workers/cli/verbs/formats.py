@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from workers.cli import console
+from workers.cli.options import Json
 from workers.reference import format_table, takeout_coverage
 
 
@@ -23,7 +24,7 @@ def formats(
     takeout: Annotated[
         bool, typer.Option("--takeout", help="What becomes of each product of Google Takeout.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """List every format with its products, languages, years and record types."""
     if takeout:

@@ -11,9 +11,9 @@ from psycopg.rows import DictRow
 from schemas.errors import PermanentError
 from schemas.progress import JobStatus
 from workers.cli import connect, console, receipts, waiting
+from workers.cli.options import Json
 from workers.settings import load
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Job = Annotated[str, typer.Argument(help="A job, by its id or how it begins.")]
 _ALL = 1_000_000
 #: Ends of jobs that `retry` takes up.

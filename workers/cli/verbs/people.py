@@ -8,6 +8,7 @@ import typer
 
 from schemas.errors import PermanentError
 from workers.cli import connect, console
+from workers.cli.options import Json, User
 from workers.settings import load
 
 
@@ -21,9 +22,9 @@ def people(
         str | None,
         typer.Argument(help="An address, a number, a handle or a name: everything with them."),
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")] = None,
+    user: User = None,
     number: Annotated[int, typer.Option("-n", min=1, help="How many lines at most.")] = 50,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """List the people in the records; with WHO, the records of that person, latest first.
 

@@ -13,13 +13,12 @@ from schemas.privacy import BY_RULE, Kind
 from tasks.operations import privacy_reapply
 from workers.adapters import presidio
 from workers.cli import connect, console, receipts
+from workers.cli.options import Json
 from workers.settings import load
 
 app: typer.Typer = typer.Typer(
     help="Check and apply the policy of personal data.", no_args_is_help=True
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

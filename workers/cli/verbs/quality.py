@@ -9,6 +9,7 @@ import typer
 
 from sql.quality import Quality, Scored, quality_of
 from workers.cli import connect, console
+from workers.cli.options import Json
 from workers.settings import load
 
 _MOST_SHOWN = 20
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def quality(
     job: Annotated[str, typer.Argument(help="A job, by its id or how it begins.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show the scores of a job and its files, what they count, and earlier scores."""
     with connect.services(load()) as lake:

@@ -26,12 +26,12 @@ from schemas.reasons import category_of
 from tasks.operations import quarantine
 from tasks.runtime.context import Runtime
 from workers.cli import connect, console, receipts
+from workers.cli.options import Json
 from workers.embedded.unprivileged import rooted
 from workers.settings import load
 
 app: typer.Typer = typer.Typer(help="Inspect and mend quarantined records.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Code = Annotated[str | None, typer.Option("--code", help="All with this code.")]
 Number = Annotated[int | None, typer.Option("--id", help="One, by its number in the list.")]
 Job = Annotated[str | None, typer.Option("--job", help="All of this job.")]

@@ -9,6 +9,7 @@ import typer
 
 from tasks.operations import reparse as task
 from workers.cli import connect, console
+from workers.cli.options import Json
 from workers.cli.zone import Zone
 from workers.settings import load
 
@@ -37,7 +38,7 @@ def reparse(
         bool, typer.Option("--dry-run", help="Only say what would be changed.")
     ] = False,
     zone: Zone = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Read originals again by a format's present version; change only rows that differ.
 

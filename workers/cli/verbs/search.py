@@ -18,6 +18,7 @@ from sql import search as finder
 from sql.search import Filters, Found, Model, Search
 from workers.adapters.embedding_models import ModelsHere, tiers
 from workers.cli import connect, console
+from workers.cli.options import Json, Source, Type, User
 from workers.settings import load
 
 
@@ -29,11 +30,8 @@ class Mode(StrEnum):
     HYBRID = "hybrid"
 
 
-User = Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")]
 From = Annotated[datetime | None, typer.Option("--from", help="Not before this day (UTC).")]
 To = Annotated[datetime | None, typer.Option("--to", help="Until this day, which counts.")]
-Type = Annotated[str | None, typer.Option("--type", help="A record type or data type.")]
-Source = Annotated[str | None, typer.Option(help="A format or service: google, mail.mbox …")]
 Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within KM kilometres.")]
 Lang = Annotated[str | None, typer.Option(help="A language, as ISO 639-1: en, de …")]
 Person = Annotated[str | None, typer.Option(help="With this person: an address, number, name.")]
@@ -42,7 +40,6 @@ ModelName = Annotated[
 ]
 Count = Annotated[int, typer.Option("-n", min=1, max=200, help="Hits a page.")]
 Page = Annotated[int, typer.Option(min=1, help="Which page.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -10,13 +10,13 @@ import typer
 from workers import wiring
 from workers.adapters import presidio
 from workers.cli import console, doctor
+from workers.cli.options import Json
 from workers.embedded import supervisor
 from workers.settings import Settings, load
 
 Again = Annotated[
     bool, typer.Option("--again", hidden=True, help="Only what `down` has not stopped since.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:

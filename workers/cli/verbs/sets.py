@@ -13,6 +13,7 @@ from sql.commit import note
 from sql.queries import queries
 from sql.store import Ledger
 from workers.cli import connect, console, set_lines
+from workers.cli.options import Json
 from workers.settings import load
 
 
@@ -25,7 +26,7 @@ def sets(
     name: Annotated[str | None, typer.Argument(help="A set, as takeout-20250102T030405Z.")] = None,
     user: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
     go_on: Annotated[bool, typer.Option("--go-on", help="Wait for no further part of it.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """List exports in parts and what is missing; with a name, show its receipt."""
     with connect.services(load()) as lake:

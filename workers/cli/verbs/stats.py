@@ -11,6 +11,7 @@ import typer
 
 from sql.analytics import Day, Named, Statistics, Total, statistics
 from workers.cli import connect, console
+from workers.cli.options import Json, User
 from workers.settings import load
 
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(
-    user: Annotated[str | None, typer.Option(help="Whose lake; needed if there are many.")] = None,
+    user: User = None,
     after: Annotated[
         datetime | None, typer.Option("--from", help="Not before this day (UTC).")
     ] = None,
@@ -33,7 +34,7 @@ def stats(
         datetime | None, typer.Option("--to", help="Until this day, which counts.")
     ] = None,
     number: Annotated[int, typer.Option("-n", min=1, max=1000, help="Names of each kind.")] = 10,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Count what the lake holds: by day, source and type, people, places, and gaps."""
     with connect.services(load()) as lake:

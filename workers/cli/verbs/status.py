@@ -19,6 +19,7 @@ from sql.vectors import Backlog
 from tasks.runtime import alerts
 from workers import watching
 from workers.cli import check, connect, console, set_lines
+from workers.cli.options import Json
 from workers.embedded import machine, program_states, stop
 from workers.settings import load
 from workers.stores import thresholds
@@ -26,7 +27,6 @@ from workers.stores import thresholds
 if TYPE_CHECKING:
     from rich.console import Group
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _COLUMNS = (
     "job", "user", "file", "state", "stage", "chunks", "records", "duplicates", "quarantined",
     "age",
