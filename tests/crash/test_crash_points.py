@@ -91,6 +91,10 @@ _PROCESSES = multiprocessing.get_context("forkserver")
 _FORMATS = [f"pipeline.formats.{m.name}" for m in pkgutil.iter_modules(pipeline.formats.__path__)]
 _PROCESSES.set_forkserver_preload(["tests.crash.small_import", *_FORMATS])
 
+#: `start` asks after every child, and the exit code of a child of a fork server can be read once:
+#: of two threads that ask at once, one finds 255.
+_ASKING = Lock()
+
 #: How many points one lake meets, one after another: what is met late costs little more.
 _KILLS, _FULL_DISKS = 5, 4
 
@@ -125,9 +129,15 @@ class Lakeside(NamedTuple):
         """Carry the jobs in a process of their own; its exit code."""
         args = (str(self.data), self.urls, crash_at, full_at)
         process = _PROCESSES.Process(target=small_import.carry, args=args)
-        process.start()
+        with _ASKING:
+            process.start()
         pid = process.pid or 0
-        progress.until(lambda: not process.is_alive(), lambda: progress.processor_time(pid))
+
+        def ended() -> bool:
+            with _ASKING:
+                return not process.is_alive()
+
+        progress.until(ended, lambda: progress.processor_time(pid))
         return process.exitcode
 
     def passed(self, what: str) -> list[str]:
