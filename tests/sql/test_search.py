@@ -363,7 +363,7 @@ def test_documents_wait_in_a_queue_and_any_number_may_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The end of a job indexes; here it has no time for it, and the reconciler goes on."""
-    monkeypatch.setattr("tasks.maintenance.reconcile._INDEX_S", 0.0)
+    monkeypatch.setattr("tasks.ingest.finish._INDEX_S", 0.0)
     monkeypatch.setattr(search_index, "_BATCH", 2)
     drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
     driver.drain()
@@ -466,7 +466,7 @@ def test_words_leave_the_machine_to_rows_that_are_coming(
     drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tasks.maintenance.reconcile._INDEX_S", 0.0)
+    monkeypatch.setattr("tasks.ingest.finish._INDEX_S", 0.0)
     drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
     driver.drain()
     database.rows(

@@ -34,7 +34,7 @@ import psutil
 import psycopg
 
 from schemas.progress import ROUTES, Kind, Stage
-from tasks.maintenance import reconcile
+from tasks.maintenance import sweep
 from tasks.operations import verify
 from tests.storm import disk as disk_support
 from tests.storm import files as storm_files
@@ -282,7 +282,7 @@ class Storm:
         reader = stores.reader(self.place.settings)
         try:
             with acting(lake_user(self.place.settings)):
-                reconcile.sweep(run)
+                sweep.sweep(run)
                 jobs = run.ledger.rows("jobs", "recent_jobs", user=None, n=10_000)
                 for job in jobs:
                     self.violations += [

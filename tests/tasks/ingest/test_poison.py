@@ -25,8 +25,7 @@ from schemas.progress import BISECT_ATTEMPTS, Stage
 from schemas.records import RawRecord
 from sql.store import Lake
 from tasks.ingest import poison
-from tasks.maintenance import reconcile
-from tasks.operations import quarantine, verify
+from tasks.operations import job_control, quarantine, verify
 from tasks.runtime import stage_runner
 from tasks.runtime.context import Options, Runtime
 from tests.support.formats import Sample, all_samples, member_of
@@ -307,7 +306,7 @@ def test_where_everything_is_poison_the_job_fails_and_can_be_retried(
     assert (job["status"], job["error_code"], job["remaining"]) == ("failed", "TooMuchPoison", 0)
     assert counts(job)[1] == 0
     assert database.one("SELECT count(*) FROM imports.chunks WHERE last_error_code = 'split'") <= 4
-    assert reconcile.retry(run, job) > 0
+    assert job_control.retry(run, job) > 0
 
 
 def test_the_ledger_allows_as_many_tries_as_the_steps_take() -> None:
