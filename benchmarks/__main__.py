@@ -91,21 +91,21 @@ def end_to_end(settings: Settings, kind: str, count: int, rounds: int) -> dict[s
     """Records a second with two worker processes, against a bare COPY of the same rows; and a
     second time to the end of the job, when they are findable too."""
     path = inputs(kind, count, settings.data_dir / "in")
-    ours, whole, copies = [], [], []
+    imports, whole, copies = [], [], []
     with place.worker(settings, processes=2):
         for _ in range(rounds):
             place.empty_lake(settings)
             job = place.submit_and_wait(settings, path)
             assert job["records_loaded"] == count, job
-            ours.append(place.loaded_after(settings, job))
+            imports.append(place.loaded_after(settings, job))
             whole.append(place.seconds(job))
             copies.append(bare_copy(settings, _TABLES[kind]))
-    mine, theirs = count / min(ours), count / min(copies)
+    mine, copied = count / min(imports), count / min(copies)
     return {
         "records": count,
         "records_per_s": round(mine),
-        "bare_copy_per_s": round(theirs),
-        "ratio": round(mine / theirs, 2),
+        "bare_copy_per_s": round(copied),
+        "ratio": round(mine / copied, 2),
         "findable_per_s": round(count / min(whole)),
     }
 
@@ -179,20 +179,20 @@ def embedding(count: int) -> dict[str, Any]:
     texts = [generate.sentence(random_, random_.randint(5, 40)) for _ in range(count)]
     embedder = SentenceTransformerEmbedder()
     embedder.encode(texts[:64])
-    ours, bare = [], []
+    imports, bare = [], []
     for _ in range(2):
         began = time.monotonic()
         pieces = [p.text for text in texts for p in text_pieces.pieces(text)]
         text_pieces.encode_missing(pieces, {}, embedder)
-        ours.append(time.monotonic() - began)
+        imports.append(time.monotonic() - began)
         began = time.monotonic()
         embedder._model.encode(texts, show_progress_bar=False)
         bare.append(time.monotonic() - began)
     return {
         "texts": count,
-        "texts_per_s": round(count / min(ours)),
+        "texts_per_s": round(count / min(imports)),
         "bare_per_s": round(count / min(bare)),
-        "ratio": round(min(bare) / min(ours), 2),
+        "ratio": round(min(bare) / min(imports), 2),
     }
 
 

@@ -39,16 +39,16 @@ def labelled() -> Labelled:
     for line in (_HERE / "labelled.tsv").read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
-        kind, lang, said = line.split("\t")
+        kind, lang, text = line.split("\t")
         subject += kind == "q" and before == "t"
-        (queries if kind == "q" else texts).append((lang, said, subject))
+        (queries if kind == "q" else texts).append((lang, text, subject))
         before = kind
     return queries, texts
 
 
 def sentences(n: int, words: int, seed: int = 1) -> list[str]:
     """`n` texts of `words` words, out of the words of the labelled set."""
-    pool = " ".join(said for _, said, _ in labelled()[1]).split()
+    pool = " ".join(text for _, text, _ in labelled()[1]).split()
     chance = random.Random(seed)
     return [" ".join(chance.choices(pool, k=words)) for _ in range(n)]
 
@@ -84,8 +84,8 @@ def quality(embedder: Embedder) -> dict[str, dict[str, float]]:
     """Recall and nDCG at ten on the labelled set: in all, and by the language of the query among
     the texts of its own language."""
     queries, texts = labelled()
-    q = embedder.encode([said for _, said, _ in queries])
-    t = embedder.encode([said for _, said, _ in texts])
+    q = embedder.encode([text for _, text, _ in queries])
+    t = embedder.encode([text for _, text, _ in texts])
     langs = {"all": ("en", "de"), "en": ("en",), "de": ("de",)}
     return {name: _labelled(queries, texts, q, t, some) for name, some in langs.items()}
 
@@ -128,11 +128,11 @@ def speed(embedder: Embedder, texts: Sequence[str]) -> float:
 def measure(threads: int, models: Path) -> dict[str, Any]:
     full = SentenceTransformerEmbedder(threads=threads)
     start = time.process_time()
-    folder = static_embeddings.distilled(models, None, threads)
+    folder = static_embeddings.ensure_static_model(models, None, threads)
     made_s = time.process_time() - start
     plain = static_embeddings.StaticEmbedder(folder, static_embeddings.static_name(None))
-    said = [text for _, text, _ in itertools.chain(*labelled())] + sentences(1_500, 12, seed=2)
-    matrices = {name: e.encode(said) for name, e in (("full", full), ("static", plain))}
+    texts = [text for _, text, _ in itertools.chain(*labelled())] + sentences(1_500, 12, seed=2)
+    matrices = {name: e.encode(texts) for name, e in (("full", full), ("static", plain))}
     halves = {name: _half(m) for name, m in matrices.items()}
     n = len(labelled()[0])
     return {

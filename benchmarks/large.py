@@ -132,11 +132,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="datapunk-large-") as folder:
             if name == "photos":
                 Path(folder).chmod(0o711)  # the servers' user passes where we are root
-                made = photos(round(_PHOTOS * asked.scale), Path(folder))
+                result = photos(round(_PHOTOS * asked.scale), Path(folder))
             else:
-                made = measure(name, round(_INPUTS[name][0] * asked.scale), Path(folder))
-            found.append(made)
-            print(json.dumps(made), flush=True)
+                result = measure(name, round(_INPUTS[name][0] * asked.scale), Path(folder))
+            found.append(result)
+            print(json.dumps(result), flush=True)
     return int(any(map(_too_bad, found)))
 
 

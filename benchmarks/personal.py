@@ -58,8 +58,8 @@ def labelled() -> list[Line]:
     lines = []
     for path in sorted(FOLDER.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").replace(BREAK, "").splitlines():
-            said = json.loads(line)
-            lines.append(Line(said["text"], [(Kind(k), t) for k, t in said["holds"]]))  # type: ignore[call-arg]
+            labelled = json.loads(line)
+            lines.append(Line(labelled["text"], [(Kind(k), t) for k, t in labelled["holds"]]))  # type: ignore[call-arg]
     return lines
 
 
@@ -71,9 +71,9 @@ def scores(lines: list[Line]) -> dict[Kind, Score]:
         for found in detectors.find(line.text):
             if found.confidence < findings.SURE:
                 continue
-            said = (found.kind, line.text[found.start : found.end])
-            if said in open_:
-                open_.remove(said)
+            labelled = (found.kind, line.text[found.start : found.end])
+            if labelled in open_:
+                open_.remove(labelled)
                 right[found.kind] += 1
             else:
                 wrong[found.kind] += 1
@@ -137,7 +137,7 @@ def _names() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         models = PresidioNames({"en": str(_taught(Path(folder) / "en"))})
         models.load()
-        for said, text, times in (
+        for labelled, text, times in (
             ("a name", _PEOPLE[0], 2000),
             ("a sentence", short, 2000),
             ("2 kB", f"{short} {_QUIET} " * 17, 100),
@@ -146,7 +146,7 @@ def _names() -> Iterator[str]:
             models.find([text] * times, "en")
             took = time.process_time() - began
             speed = len(text) * times / took / 1e6
-            yield f"| names, in texts of {said} | {speed:.2f} ({times / took:,.0f} texts) |"
+            yield f"| names, in texts of {labelled} | {speed:.2f} ({times / took:,.0f} texts) |"
 
 
 def main() -> None:

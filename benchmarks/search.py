@@ -106,15 +106,15 @@ def _one(connection: psycopg.Connection[Any], query: str, *parameters: Any) -> A
 
 def queries(documents: Documents, count: int, seed: int) -> list[str]:
     """One to three words of one subject, of each language; each fourth is a frequent word alone."""
-    random, made = Random(seed), []
+    random, found = Random(seed), []
     for n in range(count):
         texts = documents.texts[LANGUAGES[n % len(LANGUAGES)]]
         subject = texts.subjects[random.randrange(len(texts.subjects))]
         if n % 8 < len(LANGUAGES):
-            made.append(" ".join(subject[: 1 + n % 3]))
+            found.append(" ".join(subject[: 1 + n % 3]))
         else:
-            made.append(f"{random.choice(subject[:10])} {texts.words[random.randrange(100)]}")
-    return made
+            found.append(f"{random.choice(subject[:10])} {texts.words[random.randrange(100)]}")
+    return found
 
 
 def filters(documents: Documents) -> dict[str, Filters]:

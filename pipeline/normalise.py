@@ -325,7 +325,7 @@ def _completed(
     flags = {"flags": list(found.flags)} if found.flags else {}
     return msgspec.structs.replace(
         outcome,
-        beside={**outcome.beside, **found.metadata, **flags},
+        context_metadata={**outcome.context_metadata, **found.metadata, **flags},
         related=(*outcome.related, *found.related),
     )
 

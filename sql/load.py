@@ -153,7 +153,7 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
     shared: bytes = b""
 
 
-class Came(msgspec.Struct, frozen=True):
+class LoadedRows(msgspec.Struct, frozen=True):
     """How many rows came into the lake, by file.
 
     `newer` and `older` of them are versions of records that the lake had: the newer ones are now
@@ -165,7 +165,7 @@ class Came(msgspec.Struct, frozen=True):
     older: dict[int, int] = {}
 
 
-def load_documents(commit: ContentTransaction, staged: Staged) -> Came:
+def load_documents(commit: ContentTransaction, staged: Staged) -> LoadedRows:
     """Insert documents, the vectors of the new ones, and their mentions and relations."""
     stage(commit.connection, staged)
     if staged.repeats:
@@ -175,25 +175,27 @@ def load_documents(commit: ContentTransaction, staged: Staged) -> Came:
     flag_apart(commit, staged)
     common: dict[str, Any] = {"file_ids": list(staged.file_ids), "version": staged.version}
     vectors, sent = staged.vectors, staged.lines.count(b"\n")
-    came = _insert(commit, common, vectors)
-    if staged.shared and sum(came.rows.values()) < sent and _part_shared(commit, staged):
+    inserted = _insert(commit, common, vectors)
+    if staged.shared and sum(inserted.rows.values()) < sent and _part_shared(commit, staged):
         more = _insert(commit, common, vectors)
-        came = Came(dict(Counter(came.rows) + Counter(more.rows)))
-    if sum(came.rows.values()) < sent:
-        came = _take_versions(commit, came, common, vectors)
+        inserted = LoadedRows(dict(Counter(inserted.rows) + Counter(more.rows)))
+    if sum(inserted.rows.values()) < sent:
+        inserted = _take_versions(commit, inserted, common, vectors)
         commit.run("lake", "claim_documents", file_ids=list(staged.file_ids))
     if staged.shared:
         _call_meaning(commit, staged)
     load_meaning(commit, staged)
-    return came
+    return inserted
 
 
-def _insert(commit: ContentTransaction, common: Mapping[str, Any], vectors: Vectors | None) -> Came:
+def _insert(
+    commit: ContentTransaction, common: Mapping[str, Any], vectors: Vectors | None
+) -> LoadedRows:
     if vectors is None:
-        return Came(_counts(commit.run("lake", "insert_documents", **common)))
+        return LoadedRows(_counts(commit.run("lake", "insert_documents", **common)))
     name = "insert_documents_with_vectors"
     commit.run("lake", "wait_shortly")
-    return Came(_counts(commit.run("lake", name, **common, model_id=vectors.model_id)))
+    return LoadedRows(_counts(commit.run("lake", name, **common, model_id=vectors.model_id)))
 
 
 def stage(connection: Connection, staged: Staged) -> None:
@@ -260,19 +262,22 @@ def _number_repeats(commit: ChunkTransaction, staged: Staged) -> None:
 
 
 def _take_versions(
-    commit: ContentTransaction, came: Came, common: Mapping[str, Any], vectors: Vectors | None
-) -> Came:
+    commit: ContentTransaction,
+    inserted: LoadedRows,
+    common: Mapping[str, Any],
+    vectors: Vectors | None,
+) -> LoadedRows:
     """Insert versions that differ from what another export has of the same record."""
     taken = commit.run("lake", "supersede", **common)
     if not taken:
-        return came
+        return inserted
     newer = [row for row in taken if row["current"]]
     if vectors is not None:
         keys = [row["key"] for row in newer]
         commit.run("lake", "insert_new_vectors", keys=keys, model_id=vectors.model_id)
-    rows = Counter(came.rows) + Counter(row["file"] for row in taken)
+    rows = Counter(inserted.rows) + Counter(row["file"] for row in taken)
     older = Counter(row["file"] for row in taken if not row["current"])
-    return Came(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
+    return LoadedRows(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
 
 
 def load_meaning(commit: ContentTransaction, staged: Staged) -> None:
@@ -286,14 +291,14 @@ def load_meaning(commit: ContentTransaction, staged: Staged) -> None:
 
 def load_series(
     commit: ContentTransaction, name: str, lines: bytes, file_ids: Sequence[int]
-) -> Came:
+) -> LoadedRows:
     """Insert rendered rows of a series: `locations` or `metrics`."""
     create_stage(commit.connection, name)
     copy_lines(commit.connection, name, lines)
-    came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
-    if sum(came.values()) < lines.count(b"\n"):
+    inserted = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
+    if sum(inserted.values()) < lines.count(b"\n"):
         commit.run("lake", f"claim_{name}", file_ids=list(file_ids))
-    return Came(came)
+    return LoadedRows(inserted)
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
@@ -332,10 +337,10 @@ def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[int, int]:
     return {row["file_id"]: row["count"] for row in rows}
 
 
-def held_documents(lake: Lake, user_id: UUID, which: Keys) -> NDArray[np.bool_]:
+def existing_documents(lake: Lake, user_id: UUID, which: Keys) -> NDArray[np.bool_]:
     """Return which records the lake has, in any version; shape (n,)."""
-    rows = lake.rows(user_id, "lake", "held_documents", user_id=user_id, **which.parameters())
-    return _marked(rows, len(which.ats))
+    rows = lake.rows(user_id, "lake", "existing_documents", user_id=user_id, **which.parameters())
+    return _row_mask(rows, len(which.ats))
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -354,12 +359,12 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     version: int
 
 
-def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
+def resolved_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
     """Return the keys by which the lake has these documents, or would have them, 16 bytes each."""
     rows = lake.rows(
         user_id,
         "lake",
-        "standing_keys",
+        "resolved_keys",
         types=list(which.types),
         keys=split_keys(which.keys),
         shared=split_keys(which.shared),
@@ -371,7 +376,7 @@ def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
     return [row["key"].bytes for row in rows]
 
 
-def called(commit: ChunkTransaction, keys: bytes) -> bytes:
+def stored_keys(commit: ChunkTransaction, keys: bytes) -> bytes:
     """Return, for own keys, the keys under which this load stores the documents."""
     names = {row["old"].bytes: row["new"].bytes for row in commit.run("lake", "called")}
     return b"".join(names.get(keys[n : n + 16], keys[n : n + 16]) for n in range(0, len(keys), 16))
@@ -394,10 +399,10 @@ def known_documents(
         source=source,
         job_id=job_id,
     )
-    return _marked(rows, len(which.ats))
+    return _row_mask(rows, len(which.ats))
 
 
-def _marked(rows: Iterable[Mapping[str, Any]], n: int) -> NDArray[np.bool_]:
+def _row_mask(rows: Iterable[Mapping[str, Any]], n: int) -> NDArray[np.bool_]:
     marked = np.zeros(n, dtype=np.bool_)
     marked[[row["n"] - 1 for row in rows]] = True
     return marked

@@ -68,4 +68,4 @@ class Turns:
             log.error("a turn failed", error=type(error).__name__, where=place_of(error))  # noqa: TRY400 - the text may hold content
 
     def _step(self, name: str, work: Callable[[], int]) -> None:
-        steps.alone(self._run, name, work, 0)
+        steps.run_step(self._run, name, work, 0)

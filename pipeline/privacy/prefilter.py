@@ -163,7 +163,7 @@ def finders(data: bytes) -> list[str]:
     """Return the names of the finders that have a clue in a text."""
     if following(data, 0) < 0:
         return []
-    if told := _ALL.Match(data):
-        return [_NAMES[n] for n in sorted(told) if n < len(_NAMES)]
+    if matched := _ALL.Match(data):
+        return [_NAMES[n] for n in sorted(matched) if n < len(_NAMES)]
     # There is a clue: so the set ran out of memory, which it does not say.
     return [finder for finder, one in _CLUES.items() if one.search(data)]

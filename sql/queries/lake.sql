@@ -54,7 +54,7 @@ SELECT DISTINCT own_key AS old, called AS new FROM stage_shared WHERE called <> 
 UPDATE stage_relations AS s SET other_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.other_key = k.old;
 
--- name: standing_keys
+-- name: resolved_keys
 -- Return the keys under which the lake has, or would have, documents that may share one.
 SELECT CASE WHEN user_data.how_shared(k.data_type, k.own_key, k.base_key, k.at, k.hash,
     %(source)s, %(version)s) IN ('apart', 'other') THEN k.own_key ELSE k.base_key END AS key
@@ -266,7 +266,7 @@ WHERE EXISTS (SELECT FROM user_data.documents AS d
           OR EXISTS (SELECT FROM user_data.versions AS v WHERE v.user_id = %(user_id)s
               AND v.record_key = k.record_key AND v.content_hash = k.hash)));
 
--- name: held_documents
+-- name: existing_documents
 -- Return which of these records the lake has, in any version.
 SELECT k.n FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (data_type, record_key, partition_at, n)

@@ -166,7 +166,7 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
           WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
 LIMIT %(most)s) AS fitting;
 
--- name: held
+-- name: count_vectors
 -- Estimate how many vectors a model's index holds, of all users.
 SELECT greatest(reltuples, 0) AS vectors FROM pg_class
 WHERE oid = to_regclass('vectors.embeddings_m' || %(model_id)s);

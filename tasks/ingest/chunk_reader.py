@@ -56,7 +56,9 @@ class ChunkReader:
             neighbours=self._neighbours,
             home=self._home,
         )
-        seen = _Seen(batch, slot, lambda field: redactor.name(field, self._form.name, "metadata"))
+        seen = _Seen(
+            batch, slot, lambda field: redactor.redact_name(field, self._form.name, "metadata")
+        )
         first = len(batch.rejections)
         with member.file.open("rb") as source:
             found = read_records(reading, source, part, redactor=redactor, seen=seen)

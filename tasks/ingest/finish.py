@@ -53,7 +53,7 @@ def finish_job(run: Runtime, lease: Lease) -> Ending:
 
     def ending(commit: Commit) -> None:
         # This locks the job; later reads stay valid, since a retry from quarantine changes it too.
-        alerts.sound(commit, run.options.alert, ended=True)
+        alerts.write_alert(commit, run.options.alert, ended=True)
         finalise_file_counts(commit.connection, lease.ref.job_id)
         commit.run("jobs", "close_job", archived_path=archived, gone=_ORIGINAL_DELETED)
         commit.event(Event.FINISHED, status=status)
@@ -80,9 +80,11 @@ def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
         of_user["refreshed"] = lambda: _refresh(run, lease)
     with suppress(SoftTimeLimitExceeded):  # the rest of the time is for the job's own end
         for step, work in of_user.items():
-            steps.alone(run, step, work, None, subject=user)
+            steps.run_step(run, step, work, None, subject=user)
         if loaded:
-            steps.alone(run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id)
+            steps.run_step(
+                run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id
+            )
 
 
 def _archive(run: Runtime, lease: Lease, job: dict[str, Any], status: str) -> str | None:

@@ -143,6 +143,6 @@ def _set_aside(run: Runtime, lease: Lease, part: Slice, marks: Sequence[Rejectio
         record_stages.quarantine(commit, bad)
         commit.event(Event.POISON, stage=Stage.NORMALISE, code=lease.last_error_code)
         commit.complete({file: counted})
-        alerts.sound(commit, run.options.alert)
+        alerts.write_alert(commit, run.options.alert)
 
     return Content(redactor.under, ending)

@@ -90,7 +90,7 @@ def exported_at(name: str) -> datetime | None:
 
 def _scan(run: Runtime, path: Path) -> str:
     verdict = run.scanner.scan(path)
-    match members.refused(verdict, required=run.options.scan_required):
+    match members.refusal(verdict, required=run.options.scan_required):
         case Reason.MALWARE:
             raise Rejected(Reason.MALWARE, "The file holds malware; it was not opened.")
         case Reason.NOT_SCANNED:
@@ -174,7 +174,7 @@ class Cutter:
     def _refused(self, member: Member, verdict: Verdict | None) -> Listed | None:
         if verdict is None:
             return None
-        why = members.refused(verdict, required=self._run.options.scan_required)
+        why = members.refusal(verdict, required=self._run.options.scan_required)
         if why is None:
             return None
         detail = verdict.detail

@@ -50,7 +50,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
             return dict.fromkeys(_STEPS, 0)
         try:
             usual: dict[str, float] = {}
-            share = steps.alone(run, "share", lambda: _share_of_a_turn(run), usual)
+            share = steps.run_step(run, "share", lambda: _share_of_a_turn(run), usual)
             work: dict[str, Callable[[], int]] = {
                 "dead_lettered": lambda: dead_letter(run),
                 "freed": lambda: free_stranded(run),
@@ -64,7 +64,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "compared": lambda: compare_waiting(run, **share),
                 "scored": lambda: score_changed(run),
             }
-            return {step: steps.alone(run, step, work[step], 0) for step in _STEPS}
+            return {step: steps.run_step(run, step, work[step], 0) for step in _STEPS}
         finally:
             with suppress(psycopg.Error):  # the lock ends with its connection
                 connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))

@@ -29,9 +29,9 @@ def sweep(run: Runtime) -> int:
     A failed or cancelled job keeps its folder for `retry`. An error is noted for its folder alone.
     """
     folders, work = run.folders, run.folders.work
-    steps.alone(run, "forgotten", lambda: steps.forget_old(run), None)
+    steps.run_step(run, "forgotten", lambda: steps.forget_old(run), None)
     removed = steps.each(
-        run, "scratch", temp_dirs.lying(work), lambda it: temp_dirs.remove(work / it)
+        run, "scratch", temp_dirs.existing(work), lambda it: temp_dirs.remove(work / it)
     )
     jobs = [folder.name for folder in work.glob("*-*-*-*-*")]
     removed += steps.each(run, "cleared", jobs, lambda job: remove_work_folder(run, work / job))

@@ -18,10 +18,10 @@ from schemas.records import Record
 from tasks.ingest import members, stored_originals
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.context import Runtime
-from tasks.runtime.temp_dirs import scratch
+from tasks.runtime.temp_dirs import temp_dir
 
 _BLOCK = 1024 * 1024
-_AWAY = "The original can't be read any more; the document is whole all the same."
+_UNREADABLE = "The original can't be read any more; the document is whole all the same."
 
 
 class _Place(NamedTuple):
@@ -47,11 +47,11 @@ def copy_item(
             FileBlobs(run.folders.blobs(job["user_id"])).path(str(blob.get("sha256", ""))), out
         )
         return
-    with scratch(run.folders.work) as work:
+    with temp_dir(run.folders.work) as work:
         try:
             place = _find(run, job, found["ordinal"], key, work)
         except (FileNotFoundError, Rejected) as error:
-            raise PermanentError(_AWAY) from error
+            raise PermanentError(_UNREADABLE) from error
         with place.file.open("rb") as source:
             source.seek(place.offset)
             _copy(source, out, place.length)
@@ -98,7 +98,7 @@ def _copy_file(path: Path, out: BinaryIO) -> None:
         with path.open("rb") as source:
             shutil.copyfileobj(source, out, _BLOCK)
     except OSError as error:
-        raise PermanentError(_AWAY) from error
+        raise PermanentError(_UNREADABLE) from error
 
 
 def _copy(source: BinaryIO, out: BinaryIO, length: int) -> None:

@@ -26,7 +26,7 @@ from schemas.reasons import Reason
 from schemas.tally import FileTally
 from sql import reparse
 from sql.commit import ContentTransaction, note
-from sql.load import SERIES, Came, Staged, Vectors, claim_twins
+from sql.load import SERIES, LoadedRows, Staged, Vectors, claim_twins
 from sql.store import Hold
 from tasks.ingest import chunk, loading, members, record_spool, upload
 from tasks.operations.reparse_read import Group, Reading
@@ -66,7 +66,7 @@ class Renewal:
     def __init__(self, run: Runtime, reading: Reading) -> None:
         self._run, self._reading = run, reading
         self._form, self._groups = reading.form, reading.groups
-        self._came: dict[_Place, Counter[str]] = {}
+        self._inserted: dict[_Place, Counter[str]] = {}
         self._dry = False
 
     def carry_out(self, *, dry: bool) -> RecordCounts | None:
@@ -118,7 +118,7 @@ class Renewal:
         job_id = commit.ref.job_id
         note(commit.connection, Event.REPARSED, reading.user_id, job_id, detail | numbers)
         if quarantined:
-            alerts.sound(commit, self._run.options.alert, ended=True)
+            alerts.write_alert(commit, self._run.options.alert, ended=True)
         return counts
 
     def _make_chunk(self, commit: ContentTransaction) -> None:
@@ -207,8 +207,10 @@ class Renewal:
             if row.merged:
                 self._note(row.file, row.chunk, merged=row.rows)
         changed = sum(row.rows for row in renewed)
-        stood = sum(chosen.count(state) for state in ("same", "changed", "compare"))
-        return Counter(same=stood - changed, changed=changed, added=self._load(own, group, chosen))
+        existing = sum(chosen.count(state) for state in ("same", "changed", "compare"))
+        return Counter(
+            same=existing - changed, changed=changed, added=self._load(own, group, chosen)
+        )
 
     def _renewed(
         self, own: ContentTransaction, group: Group, chosen: _Chosen
@@ -234,11 +236,11 @@ class Renewal:
         claim_twins(own, *chunk.some_of(own.ref, chosen.documents, twins))
         staged = self._staged(own, group, chosen, "new")
         series = {name: chosen.lines(name, "new") for name in SERIES}
-        came = loading.load_rows(self._run, own, staged, series)
+        inserted = loading.load_rows(self._run, own, staged, series)
         loading.attach(own, record_spool.read_attached(group.path))
-        for table in came.values():
-            self._note_came(group, table)
-        return sum(n for table in came.values() for n in table.rows.values())
+        for table in inserted.values():
+            self._note_inserted(group, table)
+        return sum(n for table in inserted.values() for n in table.rows.values())
 
     def _staged(self, own: ContentTransaction, group: Group, chosen: _Chosen, state: str) -> Staged:
         return Staged(
@@ -264,9 +266,9 @@ class Renewal:
     # --- counts ---
 
     def _note(self, file: int, chunk_id: int, **numbers: int) -> None:
-        self._came.setdefault((file, chunk_id), Counter()).update(numbers)
+        self._inserted.setdefault((file, chunk_id), Counter()).update(numbers)
 
-    def _note_came(self, group: Group, table: Came) -> None:
+    def _note_inserted(self, group: Group, table: LoadedRows) -> None:
         for name in ("rows", "newer", "older"):
             for file, n in getattr(table, name).items():
                 self._note(file, group.chunk or 0, **{name: n})
@@ -294,7 +296,7 @@ class Renewal:
             drift = [d for d in record_spool.read_drift(group.path) if files[d[0]] in fresh]
             chunk.note_drift(own, drift)
 
-    def _count(self, commit: ContentTransaction, stood: dict[_Place, Counter[str]]) -> None:
+    def _count(self, commit: ContentTransaction, existing: dict[_Place, Counter[str]]) -> None:
         """Write every count of the files, their chunks and the job, from the present rows."""
         items = Counter[_Place]()
         for group in self._groups:
@@ -309,11 +311,11 @@ class Renewal:
             (row["file_id"], row["chunk_id"]): FileTally.of(row["counts"])
             for row in commit.run("reparse", "tallies", files=self._reading.ids)
         }
-        for place in sorted({*stood, *stored, *self._came, *items}):
-            came = self._came.get(place, Counter())
-            now = _tally(stood.get(place, Counter()), came, items[place]).check()
+        for place in sorted({*existing, *stored, *self._inserted, *items}):
+            inserted = self._inserted.get(place, Counter())
+            now = _tally(existing.get(place, Counter()), inserted, items[place]).check()
             old = stored.get(place, FileTally())
-            more = {name: came[name] for name in ("newer", "older") if came[name]}
+            more = {name: inserted[name] for name in ("newer", "older") if inserted[name]}
             by = msgspec.structs.replace(now - old, more=more).counts()
             if any(by.values()):
                 file, chunk_id = place
@@ -322,15 +324,15 @@ class Renewal:
                 )
 
 
-def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
+def _tally(existing: Counter[str], inserted: Counter[str], items: int) -> FileTally:
     """Return the counts of a file and chunk: an outcome without a row of its own is a duplicate."""
-    loaded = stood["rows"] + came["rows"] - came["merged"]
-    duplicate = stood["good"] - stood["stands"] - came["rows"] + came["merged"]
+    loaded = existing["rows"] + inserted["rows"] - inserted["merged"]
+    duplicate = existing["good"] - existing["stands"] - inserted["rows"] + inserted["merged"]
     return FileTally(
-        seen=loaded + duplicate + stood["bad"],
+        seen=loaded + duplicate + existing["bad"],
         loaded=loaded,
         duplicate=duplicate,
-        quarantined=stood["bad"],
+        quarantined=existing["bad"],
         items=items,
     )
 
@@ -398,7 +400,7 @@ class _Chosen:
         sizes = {name: len(table) for name, table in columns.items()}
         firsts = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
         self._sizes, keys = sizes, bytearray(columns["documents"].keys)
-        for found in reparse.standings(commit, group.first, group.slots.stop - 1):
+        for found in reparse.decisions(commit, group.first, group.slots.stop - 1):
             n = found.n - firsts[found.table]
             self.mask(found.table, found.state)[n] = True
             if found.table == "documents":
@@ -431,7 +433,7 @@ class _Chosen:
         if table != "documents" or self.keys == self._spooled_keys:
             return lines
         named = zip(lines.splitlines(keepends=True), np.flatnonzero(mask), strict=True)
-        return b"".join(record_spool.renamed(line, self._key(int(n))) for line, n in named)
+        return b"".join(record_spool.with_key(line, self._key(int(n))) for line, n in named)
 
     def _key(self, n: int) -> bytes:
         return self.keys[16 * n : 16 * n + 16]

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.documents import Documents
 from sql import search as finder
 from sql.queries import queries
-from sql.search import Filters, Model, Search, fused
+from sql.search import Filters, Model, Search, fuse
 from sql.store import Lake, Purpose
 from tasks.derived import embedding_backfill, search_index
 from tasks.maintenance import reconcile
@@ -64,7 +64,7 @@ def seeker(job: dict[str, Any], reader: Lake) -> Search:
 
 def index_parameters(run: Runtime, job: dict[str, Any]) -> dict[str, Any]:
     """Parameters of the statement that indexes; no model has vectors."""
-    wanted = embedding_backfill.wanted(run).parameters()
+    wanted = embedding_backfill.wanted_documents(run).parameters()
     asked = {"user_id": job["user_id"], "n": 100, "models": [], "model_ids": []}
     return {**asked, "least_chars": finder.LEAST_CHARS, **wanted}
 
@@ -336,8 +336,8 @@ def test_similar_leaves_out_the_document_itself(seeker: Search, database: Databa
 
 
 def test_fusion_rewards_what_both_lists_have() -> None:
-    assert fused([(1, 9.0), (2, 8.0)], [(2, 0.9), (3, 0.8)])[0][0] == 2
-    assert [at for at, _ in fused([(1, 1.0)], [(2, 1.0)])] == [2, 1]  # a tie: the later document
+    assert fuse([(1, 9.0), (2, 8.0)], [(2, 0.9), (3, 0.8)])[0][0] == 2
+    assert [at for at, _ in fuse([(1, 1.0)], [(2, 1.0)])] == [2, 1]  # a tie: the later document
 
 
 def test_another_users_documents_are_not_found(

@@ -46,7 +46,7 @@ from tests.support.clamd import Clamd
 from tests.support.site import Site, ours_in, site
 from workers import stores, wiring
 from workers.embedded import server_processes
-from workers.embedded.unprivileged import acting, lake_user
+from workers.embedded.unprivileged import act_as, lake_user
 
 _USERS = ("ana@example.org", "bo@example.org")
 _NAMES = ("worker1", "worker2", "embedder", "reconciler1", "reconciler2", "watcher")
@@ -281,7 +281,7 @@ class Storm:
         run = wiring.make_runtime(self.place.settings)
         reader = stores.reader(self.place.settings)
         try:
-            with acting(lake_user(self.place.settings)):
+            with act_as(lake_user(self.place.settings)):
                 sweep.sweep(run)
                 jobs = run.ledger.rows("jobs", "recent_jobs", user=None, n=10_000)
                 for job in jobs:

@@ -26,7 +26,7 @@ from sql.store import Ledger
 from tests.support import progress
 from workers import intake, wiring
 from workers.embedded import local_servers, postgres, server_processes
-from workers.embedded.unprivileged import acting, lake_user
+from workers.embedded.unprivileged import act_as, lake_user
 from workers.settings import Settings, load
 
 #: Everything sooner than in earnest, so that a test sees a lease run out.
@@ -161,7 +161,7 @@ class Site:
 
     def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
         options = wiring.options(self.settings)
-        with acting(lake_user(self.settings)):
+        with act_as(lake_user(self.settings)):
             return intake.take_in(
                 self.ledger, self.folders, path, user, move=False, options=options
             )

@@ -257,7 +257,7 @@ def main() -> None:
     start = msgspec.msgpack.decode(requests.get(), type=_Start)
     if start.make is not None:
         os.setpriority(os.PRIO_PROCESS, 0, max(_LOW, os.getpriority(os.PRIO_PROCESS, 0)))
-        static_embeddings.distilled(Path(start.make), start.model, start.threads)
+        static_embeddings.ensure_static_model(Path(start.make), start.model, start.threads)
         return
     try:
         model = sentence_transformers.SentenceTransformerEmbedder(

@@ -65,7 +65,7 @@ def _packages(_: Settings) -> Iterator[Check]:
     if missing:
         yield Check("fail", "packages", f"missing: {', '.join(missing)}", "make setup")
     else:
-        yield Check("ok", "packages", f"datapunk-lake {version.installed()}")
+        yield Check("ok", "packages", f"datapunk-lake {version.installed_version()}")
 
 
 def _libmagic(_: Settings) -> Iterator[Check]:
@@ -119,8 +119,8 @@ def _folders(settings: Settings) -> Iterator[Check]:
 
 def _intake(settings: Settings) -> Iterator[Check]:
     """Check what the running watchers could not take in, and why."""
-    states = watching.told(Folders(settings.data_dir))
-    if not (notices := watching.lines(states)):
+    states = watching.read_reports(Folders(settings.data_dir))
+    if not (notices := watching.report_lines(states)):
         return
     number = sum(len(state.passed_over) + state.others for state in states)
     detail = notices[0] if len(notices) == 1 else f"{number} passed over, such as {notices[0]}"

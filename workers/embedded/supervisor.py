@@ -122,7 +122,7 @@ def _start_some(settings: Settings, some: list[Program], say: Say, seconds: floa
         with suppress(ServiceDown):  # it is being started already
             connection.call("startProcess", name, False)
     for name in idle:
-        _wait(partial(_stays, connection, name), seconds, name, settings)
+        _wait(partial(_stays_up, connection, name), seconds, name, settings)
         say(f"{name} is up")
 
 
@@ -130,7 +130,7 @@ def _runs(connection: Connection, name: str) -> bool:
     return bool(connection.call("getProcessInfo", name)["statename"] == "RUNNING")
 
 
-def _stays(connection: Connection, name: str) -> bool:
+def _stays_up(connection: Connection, name: str) -> bool:
     """Tell whether a program stays up. Raises `ServiceDown` if the supervisor stopped trying."""
     row = connection.call("getProcessInfo", name)
     if row["statename"] == "FATAL":

@@ -4,7 +4,7 @@ Postgres refuses to run as root, and a process that reads untrusted bytes must n
 makes a system user, gives it the data folders and lets it pass through to the programs; any other
 user just is that user. What root has to continue doing (a watcher that takes files of any owner out
 of staging, a command that reads a file of root's) acts as that user, and as root only within
-`rooted`.
+`act_as_root`.
 """
 
 from __future__ import annotations
@@ -302,7 +302,7 @@ def _files_as(uid: int, gid: int) -> None:
 
 
 @contextmanager
-def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
+def act_as(user: pwd.struct_passwd | None) -> Iterator[None]:
     """Act as the user for files and folders, so that new files are theirs.
 
     Without a user, or while acting as one already, nothing changes. It applies to this thread
@@ -321,7 +321,7 @@ def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
 
 
 @contextmanager
-def rooted() -> Iterator[None]:
+def act_as_root() -> Iterator[None]:
     """Be root again for files and folders, while root acts as a user; else do nothing."""
     user = _here.user
     if user is None or _here.rooted:
@@ -336,7 +336,7 @@ def rooted() -> Iterator[None]:
         _here.rooted = False
 
 
-def settle() -> None:
+def become_acting_user() -> None:
     """Become permanently the user that this thread acts as.
 
     For a child that reads untrusted bytes.
@@ -347,13 +347,13 @@ def settle() -> None:
 def give(file: BinaryIO) -> None:
     """Give an open file to the user that this thread acts as, closed to all others."""
     if _here.user is not None:
-        with rooted():
+        with act_as_root():
             os.fchown(file.fileno(), _here.user.pw_uid, _here.user.pw_gid)
             os.fchmod(file.fileno(), 0o600)
 
 
 @contextmanager
-def pinned(folder: Path, *, dropped: bool) -> Iterator[Path]:
+def pin_folder(folder: Path, *, dropped: bool) -> Iterator[Path]:
     """Yield a path to the folder that is there now, even if another takes its place meanwhile.
 
     The path leads through no link; it is for root's work in a folder that a user may change. A
@@ -364,7 +364,7 @@ def pinned(folder: Path, *, dropped: bool) -> Iterator[Path]:
     if user is None:
         yield folder
         return
-    with rooted() if dropped else nullcontext():
+    with act_as_root() if dropped else nullcontext():
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if not dropped and os.fstat(handle).st_uid != user.pw_uid:

@@ -23,7 +23,7 @@ class Fate(StrEnum):
     """Its own format makes records of it."""
     ROWS = "rows"
     """A catch-all stores each row or item under the export's own names."""
-    KEPT = "kept"
+    FILES = "kept"
     """Each file is a document or medium, with its text or its metadata."""
     IGNORED = "ignored"
     """Listed in the receipt, with the reason, and not read."""

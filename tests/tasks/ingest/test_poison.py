@@ -330,9 +330,9 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
     assert leased is not None
 
     def lose(gone: bool, stage: str = "normalise") -> dict[str, Any]:
-        stage_runner.lost(
+        stage_runner.release_lost(
             hasty.ledger, hasty.options, stage=stage, chunk=chunk["id"], job_id=str(job_id),
-            code="worker_lost", gone=lambda name: gone and name == "here:1",
+            code="worker_lost", has_ended=lambda name: gone and name == "here:1",
         )  # fmt: skip
         return database.chunks(job_id)[0]
 

@@ -356,9 +356,9 @@ class Ledger(RuleBasedStateMachine):
     def left_by_the_dead(self, data: st.DataObject) -> None:
         """The worker's parent gives back what a process held that has ended."""
         chunk = self._chosen(data)
-        stage_runner.lost(
+        stage_runner.release_lost(
             self.run.ledger, self.run.options, stage=chunk["stage"], chunk=chunk["id"],
-            job_id=chunk["job_id"], code="worker_lost", gone=lambda _: True,
+            job_id=chunk["job_id"], code="worker_lost", has_ended=lambda _: True,
         )  # fmt: skip
 
     @rule(what=st.sampled_from(("time", "reconcile", "sweep")))

@@ -27,7 +27,7 @@ from tasks.runtime.context import Runtime
 from tests.support.lake import Database, Driver, zipped
 from tests.tasks.derived.test_likeness import mails, text
 from workers.cli import app, doctor
-from workers.cli.verbs.status import told
+from workers.cli.verbs.status import describe_failure
 from workers.reconciler import Turns
 from workers.settings import Settings
 
@@ -180,10 +180,10 @@ def test_a_broker_that_is_down_is_asked_once_a_turn_and_again_at_the_next(
 
     for _ in range(2):
         work = lambda: steps.each(run, "sent", (ANA, BO, CEM), down)  # noqa: E731
-        assert steps.alone(run, "sent", work, 0) == 0
+        assert steps.run_step(run, "sent", work, 0) == 0
     assert asked == [ANA, ANA]
     assert errors(database) == {("sent", ""): (type(error).__name__, 2)}
-    assert steps.alone(run, "sent", lambda: 3, 0) == 3
+    assert steps.run_step(run, "sent", lambda: 3, 0) == 3
     assert errors(database) == {}
 
 
@@ -254,7 +254,7 @@ def test_status_and_doctor_say_what_fails(
     steps.each(run, "compared", [user], broken)
     steps.each(run, "lacking", [f"{user} static"], broken)
     steps.each(run, "scored", [job["id"]], broken)
-    steps.alone(run, "started", broken, None)
+    steps.run_step(run, "started", broken, None)
     monkeypatch.setattr("workers.cli.verbs.status.load", lambda: place)
     shown = CliRunner().invoke(app, ["status", "--json"])
     assert shown.exit_code == 0, shown.output
@@ -272,4 +272,4 @@ def test_status_and_doctor_say_what_fails(
     assert [check.level for check in checks] == ["warn"] * 4
     assert "ZeroDivisionError" in checks[0].detail
     assert SECRET not in shown.output + plain.output + str(checks)
-    assert told({**failing[0], "failures": 3, "again_at": job["created_at"]})
+    assert describe_failure({**failing[0], "failures": 3, "again_at": job["created_at"]})

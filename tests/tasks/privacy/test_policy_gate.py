@@ -461,7 +461,8 @@ def test_words_that_are_indexed_while_a_policy_is_applied(
     models = embedding_backfill.known_models(run, user)
     asked = {
         "user_id": user, "n": 100, "models": list(models), "model_ids": list(models.values()),
-        "least_chars": sql_search.LEAST_CHARS, **embedding_backfill.wanted(run).parameters(),
+        "least_chars": sql_search.LEAST_CHARS,
+        **embedding_backfill.wanted_documents(run).parameters(),
     }  # fmt: skip
     applying = threading.Thread(target=hosts.apply, args=(user,))
     with run.lake.remaking(user, Purpose.INDEX) as entered:

@@ -95,7 +95,7 @@ def retry(job: Job) -> None:
     from tasks.operations import job_control  # noqa: PLC0415 - not for `receipt`
 
     with connect.runtime(load()) as run:
-        row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
+        row = waiting.wait_for_end(run.ledger, connect.find_job(run.ledger, job))
         short = str(row["id"])[:8]
         if not row["completed_at"]:
             raise PermanentError(_not_yet(row))
@@ -115,7 +115,7 @@ def cancel(job: Job, json: Json = False) -> None:
             raise PermanentError(f"The job has ended already: it is {row['status']}.{_then(row)}")
         found = job_control.cancel(run, row["id"], row["user_id"])
         if not (found.stopped or found.ended):  # a worker is at its last step
-            row = waiting.at_rest(run.ledger, row)
+            row = waiting.wait_for_end(run.ledger, row)
             found = job_control.cancel(run, row["id"], row["user_id"])
             row = connect.find_job(run.ledger, str(row["id"]))
     short = str(row["id"])[:8]
@@ -166,7 +166,7 @@ def rollback(
     from tasks.operations.rollback import roll_back  # noqa: PLC0415 - not for `receipt`
 
     with connect.runtime(load()) as run:
-        row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
+        row = waiting.wait_for_end(run.ledger, connect.find_job(run.ledger, job))
         found = roll_back(run, row["user_id"], row["id"], dry=dry_run)
     if json:
         console.as_json({"dry_run": dry_run, **msgspec.to_builtins(found)})
