@@ -26,7 +26,8 @@ from schemas.progress import Event, Stage
 from schemas.reasons import Reason
 from schemas.tally import FileTally
 from sql.commit import ChunkTransaction, ContentCommit, ContentTransaction
-from sql.load import Keys, Shared, Vectors, claim_known, known_documents, resolved_keys
+from sql.known_documents import Keys, Shared, claim_known, known_documents, resolved_keys
+from sql.load import Vectors
 from tasks.derived import embedding
 from tasks.ingest import record_spool
 from tasks.ingest.chunk_reader import ChunkReader, Opened

@@ -16,12 +16,12 @@ from schemas.errors import TransientError
 from schemas.lease import ChunkRef, Lease
 from schemas.tally import FileTally
 from sql.commit import ContentCommit, ContentTransaction
+from sql.known_documents import claim_twins
 from sql.load import (
     SERIES,
     LoadedRows,
     Staged,
     Vectors,
-    claim_twins,
     load_documents,
     load_series,
     months_of,

@@ -31,7 +31,8 @@ from schemas.lease import ChunkRef
 from schemas.progress import Event
 from schemas.tally import FileTally
 from sql.commit import ChunkTransaction, ContentTransaction, note
-from sql.load import Keys, LoadedRows, Vectors, existing_documents, split_keys
+from sql.known_documents import Keys, existing_documents, split_keys
+from sql.load import LoadedRows, Vectors
 from sql.queries import queries
 from sql.store import OtherPolicy, Purpose
 from tasks.ingest import chunk, loading, members, record_spool, stored_originals

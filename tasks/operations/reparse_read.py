@@ -20,7 +20,7 @@ from pipeline.normalise import slices_of
 from schemas.crash import crash_here
 from schemas.files import Slice
 from schemas.lease import ChunkRef
-from sql.load import Keys, known_documents
+from sql.known_documents import Keys, known_documents
 from tasks.ingest import chunk, members, record_spool, stored_originals, upload
 from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.runtime.context import Runtime

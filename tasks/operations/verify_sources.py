@@ -29,7 +29,7 @@ from schemas.progress import Disposition
 from schemas.reasons import Reason
 from schemas.records import Metric, Point, Record, Rejection
 from schemas.tally import FileTally
-from sql.load import Keys, existing_documents, split_keys
+from sql.known_documents import Keys, existing_documents, split_keys
 from sql.store import Lake
 from tasks.ingest import members, stored_originals
 from tasks.ingest.record_spool import TABLES
