@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 
 def inputs(kind: str, count: int, folder: Path) -> Path:
-    """The export of one product: visits lie in a zip, since their name matters."""
+    """Write the export of one product: visits are in a zip, since their name matters."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = _WRITE[kind](folder / Path(_INSIDE[kind]).name, count)
     return plain if kind == "locations" else place.zipped(plain, "Takeout/" + _INSIDE[kind])
@@ -111,7 +111,7 @@ def end_to_end(settings: Settings, kind: str, count: int, rounds: int) -> dict[s
 
 
 def orchestration(settings: Settings, count: int, rounds: int) -> dict[str, Any]:
-    """What Celery, the ledger and the spool cost: the same stages bare, in one process."""
+    """Measure what Celery, the ledger and the spool cost: the same stages bare, in one process."""
     path = inputs("locations", count, settings.data_dir / "in")
     with_all, without = [], []
     with place.worker(settings, processes=1):
@@ -138,7 +138,7 @@ _ALL_OF_IT = {"DATAPUNK_EMBED_TYPES": "activity,email,document", "DATAPUNK_EMBED
 
 
 def stages(settings: Settings, count: int) -> dict[str, Any]:
-    """Of the time that the tasks of an import take, each stage's share in percent; and rates until
+    """Return each stage's share of the time of an import's tasks in percent, and rates until
     the last row is in, and until the job ends and all is findable."""
     documents = Documents(1).write(settings.data_dir / "documents.zip", count // 4)
     given = {"points": inputs("locations", count, settings.data_dir / "in"), "texts": documents}
@@ -337,7 +337,7 @@ def main() -> None:
 
 
 def show(figures: dict[str, Any], *, as_json: bool) -> None:
-    """The figures, for people or for programs."""
+    """Print the figures, for people or for programs."""
     if as_json:
         print(json.dumps(figures, indent=2))
         return

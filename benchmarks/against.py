@@ -40,13 +40,16 @@ class Line(NamedTuple):
     own_rates: tuple[tuple[str, float], ...]
 
     def cells(self) -> list[object]:
-        """The line of the table."""
+        """Return the line of the table."""
         ratios = ", ".join(f"{name} {rate / self.rate:.2f}" for name, rate in self.own_rates)
         return [self.peer, self.what, f"{self.rate:,.0f} {self.unit}", ratios]
 
 
 def ask(python: Path, script: str, *words: str) -> dict[str, Any]:
-    """What a peer's script says. Raises `SystemExit` with the end of what it wrote, if it fails."""
+    """Return what a peer's script prints.
+
+    Raises `SystemExit` with the end of its output if it fails.
+    """
     command = [str(python), str(_PEERS / f"{script}.py"), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

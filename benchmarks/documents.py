@@ -80,7 +80,7 @@ class Texts:
 
 
 def _word(random: Random, parts: list[list[str]]) -> str:
-    """One to three syllables."""
+    """Return a word of one to three syllables."""
     syllables = random.choice((1, 2, 2, 3))
     return "".join(random.choice(part) for _ in range(syllables) for part in parts)
 
@@ -103,7 +103,7 @@ class Documents:
         self._weights = _zipf(_PEOPLE)
 
     def write(self, path: Path, documents: int) -> Path:
-        """A zip with nearly half of the documents in chats, a quarter each of comments and
+        """Write a zip with nearly half of the documents in chats, a quarter each of comments and
         searches, and one in twenty a mail."""
         mails, comments, searches = documents // 20, documents // 4, documents // 4
         messages = documents - mails - comments - searches
@@ -201,7 +201,7 @@ class Documents:
             yield "\n".join((*lines, "", "")).encode()
 
     def address(self, person: int) -> str:
-        """The mail address of a person."""
+        """Return the mail address of a person."""
         return f"{self.people[person].lower().replace(' ', '.')}.{person}@bench.example"
 
 
@@ -212,5 +212,5 @@ def _put(archive: zipfile.ZipFile, name: str, blocks: Iterator[bytes]) -> None:
 
 
 def _moment(place: int, count: int) -> datetime:
-    """In the order of time, as exports are, over all the years."""
+    """Return the moment of the nth document, in order over all the years."""
     return _FIRST_DAY + timedelta(seconds=int(_DAYS * 86_400 * place / max(count, 1)))

@@ -54,12 +54,12 @@ def sentences(n: int, words: int, seed: int = 1) -> list[str]:
 
 
 def nearest(queries: Matrix, texts: Matrix, k: int = 10) -> NDArray[np.int64]:
-    """The places of the k texts nearest to each query, the nearest first; shape (queries, k)."""
+    """Return the places of the k nearest texts of each query, best first; shape (queries, k)."""
     return np.argsort(-(queries @ texts.T), axis=1, kind="stable")[:, :k]
 
 
 def recall(found: NDArray[np.int64], right: Sequence[set[int]]) -> float:
-    """The mean share of what is right, of at most ten, that was found."""
+    """Return the mean share of what is right, of at most ten, that was found."""
     shares = [
         len(want & set(got.tolist())) / min(len(want), len(got))
         for got, want in zip(found, right, strict=True)
@@ -68,7 +68,7 @@ def recall(found: NDArray[np.int64], right: Sequence[set[int]]) -> float:
 
 
 def ndcg(found: NDArray[np.int64], gains: Sequence[dict[int, float]]) -> float:
-    """The mean normalised discounted cumulative gain at ten (Järvelin, Kekäläinen 2002)."""
+    """Return the mean normalised discounted cumulative gain at ten (Järvelin, Kekäläinen 2002)."""
     scores = []
     for got, gain in zip(found, gains, strict=True):
         best = sorted(gain.values(), reverse=True)[: len(got)]
@@ -103,8 +103,11 @@ def _labelled(
 
 
 def against(full: Matrix, other: Matrix, queries: int) -> dict[str, float]:
-    """How near another tier's nearest are to the full model's exact ones. The first `queries` rows
-    ask among the others; the gain of a text is by its place in the full model's ten."""
+    """Return how near another tier's nearest are to the full model's exact ones.
+
+    The first `queries` rows search the others. The gain of a text is by its place in the full
+    model's ten.
+    """
     exact = nearest(full[:queries], full[queries:])
     found = nearest(other[:queries], other[queries:])
     gains = [{int(n): 1 / np.log2(rank + 2) for rank, n in enumerate(row)} for row in exact]

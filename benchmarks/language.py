@@ -40,13 +40,13 @@ class Score(NamedTuple):
 
 
 def labelled() -> list[Text]:
-    """The labelled set."""
+    """Return the labelled set."""
     lines = _SET.read_text(encoding="utf-8").splitlines()
     return [Text(*line.split("\t")) for line in lines if not line.startswith("#")]
 
 
 def scores(texts: list[Text]) -> dict[tuple[str, str], Score]:
-    """By language and length."""
+    """Return the counts by language and length."""
     found: dict[tuple[str, str], Counter[str]] = {}
     for text, detected in zip(texts, language.detect([text.text for text in texts]), strict=True):
         counts = found.setdefault((text.language, text.length), Counter())

@@ -54,7 +54,7 @@ class Score(NamedTuple):
 
 
 def labelled() -> list[Line]:
-    """The labelled set."""
+    """Return the labelled set."""
     lines = []
     for path in sorted(FOLDER.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").replace(BREAK, "").splitlines():
@@ -64,7 +64,7 @@ def labelled() -> list[Line]:
 
 
 def scores(lines: list[Line]) -> dict[Kind, Score]:
-    """What `detectors.find` makes of the lines."""
+    """Return the scores of `detectors.find` on the lines."""
     right, wrong, missed = Counter[Kind](), Counter[Kind](), Counter[Kind]()
     for line in lines:
         open_ = list(line.holds)
@@ -107,7 +107,7 @@ _QUIET = "Nothing else is new here, and the grey heron stands in the shallow wat
 
 
 def _taught(folder: Path) -> Path:
-    """A model of spaCy's that tells names in sentences of one kind."""
+    """Train a model of spaCy that finds names in sentences of one kind."""
     import spacy
     from spacy.training import Example
 

@@ -47,7 +47,7 @@ def servers(folder: Path) -> Iterator[Settings]:
 def worker(
     settings: Settings, *, processes: int, queues: str = GENERAL, **more: str
 ) -> Iterator[psutil.Process]:
-    """A real Celery worker with that many children, and a reconciler beside it.
+    """Run a Celery worker with that many children, and a reconciler.
 
     Nothing is embedded, unless `more` settings of the environment say otherwise. With
     `timed.VARIABLE` among them the seconds of each task are written down.
@@ -90,7 +90,7 @@ def _warm(settings: Settings) -> None:
 
 
 def zipped(path: Path, inside: str) -> Path:
-    """The file in a zip, under the name that an export gives it."""
+    """Return the file in a zip, under the name that an export gives it."""
     target = path.with_suffix(".zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.write(path, inside)
@@ -129,7 +129,7 @@ def wait(ledger: Ledger, job_id: UUID, *, limit_s: float) -> dict[str, Any]:
 
 
 def seconds(job: dict[str, Any]) -> float:
-    """From the first lease of a job to its end, by the clock of Postgres."""
+    """Return the seconds from a job's first lease to its end, by the clock of Postgres."""
     return float((job["completed_at"] - job["started_at"]).total_seconds())
 
 
@@ -144,7 +144,7 @@ def loaded_after(settings: Settings, job: dict[str, Any]) -> float:
 
 
 def ask(settings: Settings, query: LiteralString) -> Any:
-    """The one value of the one row, as the administrator sees it."""
+    """Return the one value of the one row, as the administrator."""
     with psycopg.connect(settings.url("admin")) as connection:
         row = connection.execute(query).fetchone()
     return row[0] if row else None

@@ -150,7 +150,7 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoadedRows(msgspec.Struct, frozen=True):
-    """How many rows came into the lake, by file.
+    """How many rows were inserted, by file.
 
     `newer` and `older` of them are versions of records that the lake had: the newer ones are now
     current, the older ones were stored as old versions.

@@ -82,7 +82,7 @@ def compare(
     commit.run("reparse", "leave")
     commit.run("reparse", "grant_leaving")
     (removed,) = commit.run("reparse", "let_go")
-    if removed["rows"]:  # what went from one file may be another one's of these now
+    if removed["rows"]:  # another of these files may have such a record
         commit.run("reparse", "clear_own")
         commit.run("reparse", "fill_own", **asked)
     for name in ("choose", "index_chosen", "grant_chosen", "analyze_chosen", "leave_to_others"):

@@ -181,7 +181,7 @@ class Search:
             return self._page(connection, others, "", [], n, skip)
 
     def _query(self, connection: Connection, text: str) -> str:
-        """Return the query as Postgres has it."""
+        """Return a text as a `tsquery` of Postgres."""
         (row,) = self._rows(connection, "query", text=text)
         return row["query"] or ""
 
@@ -430,7 +430,7 @@ def index_some(
 
 
 def any_waits(lake: Lake, user_id: UUID) -> bool:
-    """Whether a document waits to be indexed, or is in the hands of who indexes it."""
+    """Tell whether a document waits to be indexed, or is being indexed."""
     (row,) = lake.rows(user_id, "search", "waiting", most=1)
     return bool(row["count"])
 

@@ -197,7 +197,7 @@ def _copy(folders: Folders, job_id: UUID, here: Path, original: Path, options: O
 
 @contextmanager
 def _at(path: Path, *, move: bool) -> Iterator[Path]:
-    """Yield the path of a file; in staging, through a folder that nobody can swap meanwhile."""
+    """Yield the path of a file; in staging, through a folder that no other user can replace."""
     if not move:  # the user's own file
         yield path
         return
@@ -216,7 +216,7 @@ def _check(path: Path, limit: int) -> None:
 
 @contextmanager
 def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[None]:
-    """Yield with a locked work folder, which is removed if the file never came into it."""
+    """Yield with a locked work folder, which is removed if no file was moved into it."""
     folder = folders.job(job_id)
     try:
         private(folders.work)
@@ -254,8 +254,8 @@ def _move(path: Path, target: Path) -> None:
 def _make_ours(folders: Folders, original: Path, path: Path, options: Options) -> None:
     """Make sure that no other user can change a file that was taken in.
 
-    Another user could through another name of it, or an open handle; then a copy takes its place. A
-    file that can't be secured goes back to `path`, where it was dropped, and the error is raised.
+    Another user may have a hard link to it or an open handle; then a copy replaces it. A file that
+    can't be secured goes back to `path`, where it was dropped, and the error is raised.
     """
     try:
         with pin_folder(original.parent, dropped=False) as folder:

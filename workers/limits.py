@@ -17,8 +17,8 @@ _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 def limit_process(*, memory_mb: int, file_bytes: int) -> None:
     """Limit this process: `memory_mb` of data (0: any), `file_bytes` in one file, no core dump.
 
-    Data and not address space: mapped files and reserved, untouched ranges do no harm. A lower
-    existing limit stays.
+    The limit is on data, not on address space, since mapped files and untouched ranges use no
+    memory. A lower existing limit stays.
     """
     # A core dump would hold records, where others may read it.
     _lower(resource.RLIMIT_CORE, 0)

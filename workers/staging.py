@@ -42,7 +42,7 @@ class Found(msgspec.Struct, frozen=True):
 def is_ignored(name: str) -> bool:
     """Tell whether a name in staging is ignored.
 
-    Litter, unfinished, or a checksum of another file.
+    These are files of operating systems, unfinished downloads, and checksums of other files.
     """
     return any(fnmatchcase(name.lower(), pattern) for pattern in _IGNORED)
 

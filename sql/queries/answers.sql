@@ -15,7 +15,7 @@ JOIN imports.files AS f ON f.id = d.file_id
 WHERE s.user_id = %(user_id)s AND s.document_id = %(id)s;
 
 -- name: people_of
--- Who and what stands in a record, by role.
+-- Return the people, places and accounts that a document mentions, by role.
 SELECT m.role, e.kind, e.value, e.name
 FROM user_data.mentions AS m JOIN user_data.entities AS e USING (user_id, entity_key)
 WHERE m.user_id = %(user_id)s AND m.record_key = %(record_key)s

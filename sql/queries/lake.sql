@@ -6,7 +6,7 @@
 -- Choose the key of each document that may share one: the shared key, if this document has it or is
 -- the first that may take it, else the document's own key. A row without an own key, or written by
 -- an older parser, may be any of them: it is taken for the most similar one.
-WITH said AS (
+WITH classified AS (
     SELECT DISTINCT ON (data_type, own_key, base_key, at) data_type, own_key, base_key, at, n,
         user_data.how_shared(data_type, own_key, base_key, at, content_hash, %(source)s,
             %(version)s) AS how
@@ -15,7 +15,7 @@ ranked AS (
     SELECT *, row_number() OVER (PARTITION BY data_type, base_key, at
             ORDER BY array_position(ARRAY['this', 'alike', 'unknown', 'free'], how), n) AS at_once,
         row_number() OVER (PARTITION BY data_type, base_key ORDER BY how = 'free', n) AS at_all
-    FROM said WHERE how NOT IN ('apart', 'other'))
+    FROM classified WHERE how NOT IN ('apart', 'other'))
 UPDATE stage_shared AS s SET called = coalesce((SELECT r.base_key FROM ranked AS r
     WHERE (r.data_type, r.own_key, r.base_key, r.at) = (s.data_type, s.own_key, s.base_key, s.at)
       AND CASE r.how WHEN 'this' THEN true WHEN 'free' THEN r.at_all = 1 ELSE r.at_once = 1 END

@@ -27,7 +27,7 @@ def archive_paths(folders: Folders, job: Mapping[str, Any], *, well: bool) -> tu
 
 def find_original(folders: Folders, connection: Connection, job_id: UUID) -> Path | None:
     """Return the original of a job: where the ledger says, or where a finish left it."""
-    job = connection.execute(CHUNKS["resting"], {"job_id": job_id}).fetchone()
+    job = connection.execute(CHUNKS["original_of"], {"job_id": job_id}).fetchone()
     if job is None:
         return None
     if job["archived_path"] and os.path.isfile(folders.data / job["archived_path"]):  # noqa: PTH113
@@ -47,7 +47,9 @@ def find_unrecorded(folders: Folders, connection: Connection, job: Mapping[str, 
     ]
     names = [str(place.relative_to(folders.data)) for place in places]
     asked = {"job_id": job["id"], "places": names}
-    taken = {row["archived_path"] for row in connection.execute(CHUNKS["kept_by_others"], asked)}
+    taken = {
+        row["archived_path"] for row in connection.execute(CHUNKS["archived_by_others"], asked)
+    }
     there = (
         name
         for place, name in zip(places, names, strict=True)

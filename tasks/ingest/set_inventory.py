@@ -45,7 +45,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_here(part: Mapping[str, Any]) -> bool:
-    """Whether a part's files are there, or will be: it came, and did not come to nothing."""
+    """Tell whether a part's files are in the lake, or will be."""
     if part["outcome"] in (None, "duplicate"):
         return True
     return part["outcome"] in ("failed", "cancelled") and part["upload"] == "done"
@@ -83,7 +83,7 @@ def inventory(
 
 
 def _may_be_bare(missing: Sequence[str], names: Sequence[str]) -> int:
-    """How many missing files bare parts may be, by their suffixes: more is in no name."""
+    """Return how many missing files may be bare parts, judged by their suffixes alone."""
     wanted = Counter(PurePosixPath(path).suffix.lower() for path in missing)
     there = Counter(PurePosixPath(name).suffix.lower() for name in names)
     return (wanted & there).total()

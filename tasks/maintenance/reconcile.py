@@ -79,7 +79,10 @@ def _share_of_a_turn(run: Runtime) -> dict[str, float]:
 
 
 def _send_again(run: Runtime, window_s: float, at_once: int) -> int:
-    """Run-out leases, and messages that were lost. One that waits in the broker is not lost."""
+    """Send chunks again whose lease expired or whose message was lost.
+
+    A message that waits in the broker is not lost.
+    """
     limits = {"max_attempts": run.options.max_attempts, "bisect_attempts": BISECT_ATTEMPTS}
     rows = run.ledger.rows("chunks", "expired", **limits, n=at_once)
     queued = run.queue_lengths()

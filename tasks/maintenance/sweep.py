@@ -70,8 +70,8 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
     archived = folders.data / (job["archived_path"] or "")
     if not job["archived_path"] or archived == original:
         well = job["status"] in (JobStatus.DONE, JobStatus.DUPLICATE)
-        rests = {"job_id": job["id"], "archived_path": archive_original(folders, job, well=well)}
-        connection.execute(dispatch.CHUNKS["keep_at"], rests)
+        place = {"job_id": job["id"], "archived_path": archive_original(folders, job, well=well)}
+        connection.execute(dispatch.CHUNKS["record_archived_path"], place)
     elif not archived.exists():
         move(original, archived)
         write_error(archived, job)

@@ -21,7 +21,7 @@ from tasks.runtime.context import Runtime
 from tasks.runtime.temp_dirs import temp_dir
 
 _BLOCK = 1024 * 1024
-_UNREADABLE = "The original can't be read any more; the document is whole all the same."
+_UNREADABLE = "The original can no longer be read. The document in the lake is complete."
 
 
 class _Place(NamedTuple):

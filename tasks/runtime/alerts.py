@@ -1,6 +1,6 @@
 """Alerts on jobs with too many records in quarantine or too many doubtful ones.
 
-An alert is noted once, and shown until the records are dealt with.
+An alert is recorded once, and shown until no record of the job is open.
 """
 
 from __future__ import annotations

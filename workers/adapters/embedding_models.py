@@ -89,7 +89,7 @@ class ModelsApart(ModelsHere):
         self._again_at = 0.0
 
     def load(self, model: str) -> Embedder:
-        """Return the model; a missing static one is made here if nobody waited for its process."""
+        """Return the model; a missing static one is made here unless a child process made it."""
         if model == Tier.STATIC:
             return super().load(model)
         settings = self._settings

@@ -240,7 +240,7 @@ def stop_for_good() -> None:
 
 
 def _paths() -> str:
-    """Where a process finds this package, from whatever folder it is started."""
+    """Return the path by which a process finds this package from any folder."""
     own = str(Path(__file__).parents[2])
     return os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH", "")]))
 
@@ -276,7 +276,7 @@ def main() -> None:
 
 
 def _listen(line: Connection, requests: queue.SimpleQueue[bytes]) -> None:
-    """Pass requests on; at the end of who asks, end at once, whatever is under way."""
+    """Pass requests on. When the process that sends them ends, end at once."""
     while True:
         try:
             requests.put(line.recv_bytes())

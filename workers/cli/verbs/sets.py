@@ -52,7 +52,7 @@ def _go_on(ledger: Ledger, row: DictRow) -> None:
             raise PermanentError("Nothing waits for that set.")
         detail = {"set": row["stem"]}
         note(connection, Event.SET_NOT_WAITED_FOR, row["user_id"], None, detail)
-    console.say("what waited goes on now, with what is there")
+    console.say("the chunks that waited continue with the parts that are here")
 
 
 def _list(ledger: Ledger, user: str | None, *, json: bool) -> None:

@@ -138,13 +138,13 @@ def describe_failure(failing: Mapping[str, Any]) -> str:
     of = f" of {failing['of']}" if failing["of"] else ""
     times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
     return (
-        f"behind the imports: {failing['step']}{of} failed {times}: {failing['error']} at "
+        f"background step {failing['step']}{of} failed {times}: {failing['error']} at "
         f"{failing['place']}; next try {failing['again_at']:%Y-%m-%d %H:%M:%S %Z}"
     )
 
 
 def _waits(lake: connect.Services) -> dict[str, dict[str, int]]:
-    """For each job that met an error: how many chunks were given back, by the error's code."""
+    """Return for each job with errors how many chunks were given back, by the error's code."""
     waits: dict[str, dict[str, int]] = {}
     for row in lake.ledger.rows("jobs", "waits"):
         waits.setdefault(str(row["job_id"]), {})[row["code"]] = row["chunks"]
@@ -266,14 +266,14 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     """Yield the state of the services, in a few lines."""
     states = services["processes"]
     running = [each["name"] for each in states if each["state"] == "RUNNING"]
-    ill = [
+    stopped = [
         f"{each['name']} {each['state'].lower()}" for each in states if each["name"] not in running
     ]
     yield f"services: {', '.join(running) or 'none under datapunk up'}"
     if left := services["without_supervisor"]:
         yield f"without a supervisor: {left} processes, which nothing restarts; run: datapunk up"
-    if ill:
-        yield f"not running: {', '.join(ill)}; see: datapunk doctor"
+    if stopped:
+        yield f"not running: {', '.join(stopped)}; see: datapunk doctor"
     free = services["disk_free_mb"] / 1024
     yield f"open jobs: {services['open_jobs']}   scanner: {services['scanner']}"
     yield f"disk: {free:.1f} GB free"
