@@ -294,7 +294,7 @@ def needs_network(settings: Settings) -> tuple[str, ...]:
 
 @signals.worker_process_init.connect(weak=False)
 def _child(**_: Any) -> None:
-    """Prepare a fresh child: the parent's objects are never collected, and records die young."""
+    """Prepare a new child: drop the parent's pools, and never collect the parent's objects."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     context.forget()

@@ -65,8 +65,8 @@ BEGIN
 END
 $$;
 
--- Add new positions to their hours, in the transaction that inserts them. What is deleted or
--- changed is counted again instead (analytics.touched).
+-- Add new positions to their hours, in the transaction that inserts them. The hours
+-- of deleted or changed positions are counted again instead (analytics.touched).
 CREATE OR REPLACE FUNCTION timeseries.add_locations() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

@@ -326,8 +326,8 @@ BEGIN
 END
 $$;
 
--- Delete mentions and relations of the files' documents that the staged ones lack. What another
--- file gave of the same document stays.
+-- Delete mentions and relations of the files' documents that the staged ones lack. Those that
+-- another file gave of the same document stay.
 CREATE OR REPLACE FUNCTION user_data.forget_meaning() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$

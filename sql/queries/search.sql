@@ -67,7 +67,7 @@ spellings AS (
     SELECT %(user_id)s, lexeme FROM spelled WHERE lexeme ~ '^[[:alpha:]]{4,24}$'
     ORDER BY 2 ON CONFLICT DO NOTHING),
 lacking AS (
-    -- What came without the vectors of a tier waits for them; a model of no id has none yet.
+    -- Documents without the vectors of a tier wait for them; a model of no id has none yet.
     INSERT INTO vectors.waiting (user_id, model, document_id)
     SELECT %(user_id)s, m.model, f.id
     FROM found AS f CROSS JOIN unnest(%(models)s::text[], %(model_ids)s::integer[]) AS m (model, id)

@@ -34,7 +34,8 @@ class Opened(msgspec.Struct, frozen=True):
 class ChunkReader:
     """A reader of one chunk's slices under one policy, which stores the bytes of its records.
 
-    What the policy removes goes nowhere else. `neighbours` are the sibling files of the chunk's.
+    Text that the policy removes is stored nowhere. `neighbours` are the siblings of the chunk's
+    files.
     """
 
     def __init__(

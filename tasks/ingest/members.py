@@ -102,8 +102,8 @@ def _listed_on(member: Member) -> int:
 def stored_context(found: Readable, redactor: Redactor) -> Context:
     """Return what the ledger stores of the context.
 
-    What the format noted for other files of the export may be personal, so the policy is applied to
-    it.
+    The policy is applied to the format's notes for other files of the export, since they may be
+    personal.
     """
     noted = found.context.get("noted")
     if not isinstance(noted, dict):

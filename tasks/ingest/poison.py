@@ -39,7 +39,7 @@ _TRIES_ALONE = 3
 class TooMuchPoison(PermanentError):
     """Too many chunks end their workers: the cause is the machine or the code, not a single record.
 
-    They are dead-lettered; `retry` runs them again once the cause is mended.
+    They are dead-lettered; `retry` runs them again once the cause is fixed.
     """
 
 

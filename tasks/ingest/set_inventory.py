@@ -1,6 +1,6 @@
-"""What is there of an export in parts, and what is missing: read, and nothing changed.
+"""Read which parts of an export are here, and which files are missing.
 
-How many parts a set has is in no name; the export's own page, where it has one, lists its files.
+No name says how many parts a set has. The export's own page, if there is one, lists its files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_MISSING = 100_000
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pages of an export list, against what its parts hold: files, not items."""
+    """The files that the pages of an export list, compared with those in its parts."""
 
     pages: list[str]
     """Pages that were understood."""

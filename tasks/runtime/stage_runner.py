@@ -198,7 +198,7 @@ def _read_anew(run: Runtime, lease: Lease, error: OtherPolicy) -> None:
     log.warning("the privacy policy changed meanwhile; the chunk is read again")
     if lease.kind == Kind.RECORDS:
         _start_anew(run, lease, error)
-    # What an upload committed stays; its next attempt continues after it.
+    # The commits of an upload stay; its next attempt continues after them.
     _give_back(run, lease, "policy_changed", counts_attempt=False, cause=error)
 
 

@@ -59,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class ModelApart:
     """`pipeline.ports.Embedder` by a model in a child, which ends after `idle_s` without a text.
 
-    What a killed child had raises `TransientError`, what an ended one had `ModelLost`.
+    A call raises `TransientError` if its child is killed, and `ModelLost` if it ends.
     """
 
     cached_by_text = True

@@ -1,9 +1,9 @@
 """Run the servers and the workers as an ordinary system user where the command runs as root.
 
-Postgres refuses to run as root, and a process that reads untrusted bytes must not. So root picks or
-makes a system user, gives it the data folders and lets it pass through to the programs; any other
-user just is that user. What root has to continue doing (a watcher that takes files of any owner out
-of staging, a command that reads a file of root's) acts as that user, and as root only within
+Postgres refuses to run as root, and a process that reads untrusted bytes must not. So root chooses
+or creates a system user, gives it the data folders and lets it reach the programs. Any other user
+runs everything as itself. A process that must stay root (a watcher that moves files of any owner
+out of staging, a command that reads a file of root's) acts as that user, and as root only within
 `act_as_root`.
 """
 
@@ -354,11 +354,11 @@ def give(file: BinaryIO) -> None:
 
 @contextmanager
 def pin_folder(folder: Path, *, dropped: bool) -> Iterator[Path]:
-    """Yield a path to the folder that is there now, even if another takes its place meanwhile.
+    """Yield a path to the folder that exists now, even if another replaces it meanwhile.
 
-    The path leads through no link; it is for root's work in a folder that a user may change. A
-    folder that people `dropped` is opened by root; any other has to belong to the user that this
-    thread acts as, or the error is a `PermissionError`.
+    The path leads through no link, so root can work in a folder that a user may change. Root opens
+    a folder that users `dropped`. Any other must belong to the user that this thread acts as.
+    Raises `PermissionError` if it does not.
     """
     user = _here.user
     if user is None:

@@ -1,4 +1,4 @@
-"""What becomes of Google Takeout: its 56 products, their data sets, and the format of each.
+"""The coverage of Google Takeout: its 56 products, their data sets, and the format of each.
 
 `make docs` writes it as the table of `docs/reference/takeout.md`. A test compares the page with it,
 and `datapunk formats --takeout` shows the same. The products and data sets are those of

@@ -162,7 +162,7 @@ def rollback(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json: Json = False,
 ) -> None:
-    """Roll back what a job loaded. What another job also had stays, and becomes that job's."""
+    """Roll back what a job loaded. Records that another job also had become that job's."""
     from tasks.operations.rollback import roll_back  # noqa: PLC0415 - not for `receipt`
 
     with connect.runtime(load()) as run:

@@ -36,7 +36,7 @@ Code = Annotated[str | None, typer.Option("--code", help="All with this code.")]
 Number = Annotated[int | None, typer.Option("--id", help="One, by its number in the list.")]
 Job = Annotated[str | None, typer.Option("--job", help="All of this job.")]
 User = Annotated[str | None, typer.Option("--user", help="Only of this user.")]
-#: What `list` shows, under which heading: for each code, or for each record.
+#: The columns of `list` with their headings: for each code, or for each record.
 _OF_CODES = {
     "user": "user",
     "code": "code",
