@@ -283,7 +283,7 @@ class _Here(threading.local):
     """The user that this thread acts as for files, and whether it is root again for a moment."""
 
     user: pwd.struct_passwd | None = None
-    rooted: bool = False
+    as_root: bool = False
 
 
 _here = _Here()
@@ -324,16 +324,16 @@ def act_as(user: pwd.struct_passwd | None) -> Iterator[None]:
 def act_as_root() -> Iterator[None]:
     """Be root again for files and folders, while root acts as a user; else do nothing."""
     user = _here.user
-    if user is None or _here.rooted:
+    if user is None or _here.as_root:
         yield
         return
-    _here.rooted = True
+    _here.as_root = True
     _files_as(0, os.getgid())
     try:
         yield
     finally:
         _files_as(user.pw_uid, user.pw_gid)
-        _here.rooted = False
+        _here.as_root = False
 
 
 def become_acting_user() -> None:

@@ -354,8 +354,8 @@ def test_a_suspect_waits_for_no_transient_error() -> None:
 _BOUNDED = """
 import resource, sys
 from workers import limits
-limits.bound(memory_mb=512, file_bytes=1 << 20)
-limits.bound(memory_mb=2048, file_bytes=1 << 40)
+limits.limit_process(memory_mb=512, file_bytes=1 << 20)
+limits.limit_process(memory_mb=2048, file_bytes=1 << 40)
 print(*(resource.getrlimit(k)[1] for k in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE)))
 try:
     held = [bytearray(64 << 20) for _ in range(64)]

@@ -128,11 +128,11 @@ def test_an_error_meanwhile_ends_the_child(tmp_path: Path) -> None:
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     script = (
         "import os, sys, time; from pathlib import Path\n"
-        "from tasks.runtime.isolated_child import apart\n"
+        "from tasks.runtime.isolated_child import run_isolated\n"
         "def work():\n"
         "    Path(sys.argv[1], str(os.getpid())).touch()\n"
         "    time.sleep(300)\n"
-        "apart(work, seconds=300)"
+        "run_isolated(work, seconds=300)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT)
     while not (pids := list(tmp_path.iterdir())):
