@@ -83,7 +83,7 @@ def _take_back(folders: Folders, connection: Connection, job: dict[str, Any]) ->
 def _sweep_nobodys(run: Runtime, folder: Path) -> bool:
     """Remove the folder of a lease without a note; `intake.recover` has the others.
 
-    The folder is locked meanwhile: age alone proves little where a clock is wrong.
+    The folder is locked meanwhile, since it may only look old because of a wrong clock.
     """
     if not _is_old(folder) or run.ledger.rows("jobs", "one_job", prefix=folder.name):
         return False
