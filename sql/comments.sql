@@ -309,6 +309,7 @@ COMMENT ON TABLE user_data.unindexed IS
 COMMENT ON COLUMN user_data.unindexed.document_id IS 'The document.';
 COMMENT ON COLUMN user_data.unindexed.data_type IS 'As in user_data.documents.';
 COMMENT ON COLUMN user_data.unindexed.partition_at IS 'As in user_data.documents.';
+COMMENT ON COLUMN user_data.unindexed.record_key IS 'As in user_data.documents.';
 
 COMMENT ON TABLE timeseries.locations IS 'A position at a time. Partitioned by month.';
 COMMENT ON COLUMN timeseries.locations.record_key IS
@@ -437,6 +438,7 @@ COMMENT ON TABLE analytics.uncompared IS 'The queue of documents that are not co
 COMMENT ON COLUMN analytics.uncompared.document_id IS 'The document.';
 COMMENT ON COLUMN analytics.uncompared.data_type IS 'As in user_data.documents.';
 COMMENT ON COLUMN analytics.uncompared.partition_at IS 'As in user_data.documents.';
+COMMENT ON COLUMN analytics.uncompared.record_key IS 'As in user_data.documents.';
 
 COMMENT ON VIEW timeseries.locations_by_day IS 'Locations by day and source.';
 

@@ -439,7 +439,8 @@ CREATE TABLE analytics.uncompared (
     user_id uuid NOT NULL,
     document_id bigint NOT NULL,
     data_type text NOT NULL,
-    partition_at timestamp with time zone NOT NULL
+    partition_at timestamp with time zone NOT NULL,
+    record_key uuid NOT NULL
 );
 
 ALTER TABLE ONLY analytics.uncompared FORCE ROW LEVEL SECURITY;
@@ -451,6 +452,8 @@ COMMENT ON COLUMN analytics.uncompared.document_id IS 'The document.';
 COMMENT ON COLUMN analytics.uncompared.data_type IS 'As in user_data.documents.';
 
 COMMENT ON COLUMN analytics.uncompared.partition_at IS 'As in user_data.documents.';
+
+COMMENT ON COLUMN analytics.uncompared.record_key IS 'As in user_data.documents.';
 
 CREATE TABLE imports.capabilities (
     name text NOT NULL,
@@ -1236,7 +1239,8 @@ CREATE TABLE user_data.unindexed (
     user_id uuid NOT NULL,
     document_id bigint NOT NULL,
     data_type text NOT NULL,
-    partition_at timestamp with time zone NOT NULL
+    partition_at timestamp with time zone NOT NULL,
+    record_key uuid NOT NULL
 );
 
 ALTER TABLE ONLY user_data.unindexed FORCE ROW LEVEL SECURITY;
@@ -1248,6 +1252,8 @@ COMMENT ON COLUMN user_data.unindexed.document_id IS 'The document.';
 COMMENT ON COLUMN user_data.unindexed.data_type IS 'As in user_data.documents.';
 
 COMMENT ON COLUMN user_data.unindexed.partition_at IS 'As in user_data.documents.';
+
+COMMENT ON COLUMN user_data.unindexed.record_key IS 'As in user_data.documents.';
 
 CREATE TABLE user_data.users (
     user_id uuid DEFAULT gen_random_uuid() NOT NULL,

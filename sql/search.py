@@ -347,6 +347,7 @@ class Search:
             "hits",
             ids=ids,
             types=[row["data_type"] for row in places],
+            keys=[row["record_key"] for row in places],
             ats=[row["partition_at"] for row in places],
             query=query,
             begin=begin,

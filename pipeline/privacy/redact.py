@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.ports import Names
@@ -137,7 +137,12 @@ class _Pass:
 
         The strictest of overlapping findings counts.
         """
-        changes = self._changes(text, field, hint)
+        found = detectors.find(text, hint=hint, regions=self._policy.regions)
+        if self._found_names and (found_names := self._found_names.get(text)):
+            found += ner.names_as_findings(text, found_names, found)
+        if not found:
+            return text
+        changes = self._changes(found, text, field)
         if not changes:
             return text
         parts: list[str] = []
@@ -147,10 +152,10 @@ class _Pass:
             at = end
         return "".join((*parts, text[at:]))
 
-    def _changes(self, text: str, field: str, hint: str) -> list[tuple[int, int, str]]:
-        found = detectors.find(text, hint=hint, regions=self._policy.regions)
-        if found_names := self._found_names.get(text):
-            found += ner.names_as_findings(text, found_names, found)
+    def _changes(
+        self, found: Sequence[Finding], text: str, field: str
+    ) -> list[tuple[int, int, str]]:
+        """Count the findings; return the ranges that change, each with its new text."""
         changes = []
         for finding in sorted(found, key=lambda f: f.start):
             action = self._policy.action(finding, self._source, field)

@@ -397,7 +397,7 @@ def test_what_has_loaded_is_found_while_the_rest_is_on_its_way(
     bit_by_bit = database.rows(indexed)
     database.rows(
         "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
-        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+        "SELECT user_id, document_id, data_type, partition_at, record_key FROM gone"
     )
     search_index.index_waiting(run, seconds=60)
     assert database.rows(indexed) == bit_by_bit
@@ -419,8 +419,8 @@ def test_the_end_of_a_job_waits_for_who_indexes(
 ) -> None:
     """What another worker has in hand is found, too, when the job has ended."""
     database.rows(
-        "INSERT INTO user_data.unindexed SELECT user_id, id, data_type, partition_at "
-        "FROM user_data.documents"
+        "INSERT INTO user_data.unindexed "
+        "SELECT user_id, id, data_type, partition_at, record_key FROM user_data.documents"
     )
     began = threading.Event()
     let_go = threading.Event()
@@ -446,7 +446,7 @@ def test_what_is_taken_back_while_it_is_indexed_is_not_found(
     """Its rows can't go as long as somebody makes words of them."""
     database.rows(
         "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
-        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+        "SELECT user_id, document_id, data_type, partition_at, record_key FROM gone"
     )
     taking = threading.Thread(target=roll_back, args=(run, job["user_id"], job["id"]))
     with run.lake.remaking(job["user_id"], Purpose.INDEX) as entered:
