@@ -129,9 +129,9 @@ def lines(
     kinds = [kinds[n] for n in shown]
     widths = [max(cells(row[n]) for row in table) for n in range(len(kinds))]
     if width is not None:
-        least = [_least(k, [row[n] for row in table]) for n, k in enumerate(kinds)]
-        kept = _kept(kinds, least, width)
-        widths = _shared([widths[n] for n in kept], [least[n] for n in kept], width)
+        texts = [[row[n] for row in table] for n in range(len(kinds))]
+        kept, least = _kept(kinds, texts, width)
+        widths = _shared([widths[n] for n in kept], least, width)
         table, kinds = [[row[n] for n in kept] for row in table], [kinds[n] for n in kept]
     return [line for row in table for line in _row(row, kinds, widths)]
 
@@ -144,26 +144,32 @@ def fits(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int | Non
     return sum(widest) + _BETWEEN * (len(columns) - 1) <= width
 
 
-def _least(kind: Column, texts: Sequence[str]) -> int:
-    """Return the least width of a column."""
+def _kept(
+    kinds: Sequence[Column], texts: Sequence[Sequence[str]], width: int
+) -> tuple[list[int], list[int]]:
+    """Return the columns that have room, and their least widths.
+
+    The less important the last of them is, the more of a name has to be left beside it.
+    """
+    kept = list(range(len(kinds)))
+    while True:
+        last = max(kept, key=lambda n: kinds[n].drop)
+        more = kinds[last].drop
+        least = [_least(kinds[n], texts[n], more) for n in kept]
+        if not more or sum(least) + _BETWEEN * (len(kept) - 1) <= width:
+            return kept, least
+        kept.remove(last)
+
+
+def _least(kind: Column, texts: Sequence[str], more: int) -> int:
+    """Return the least width of a column; names keep `more` cells than theirs."""
     widest = max(map(cells, texts))
     if kind.shape is Shape.WHOLE:
         return widest
     if kind.shape is Shape.CUT:
-        return min(widest, max(kind.least, cells(kind.heading)))
+        return min(widest, max(kind.least + more, cells(kind.heading)))
     words = (cells(word) for text in texts for word in text.split())
     return min(max(words, default=0), _LONG_WORD)
-
-
-def _kept(kinds: Sequence[Column], least: Sequence[int], width: int) -> list[int]:
-    """Return the columns that have room at their least widths."""
-    kept = list(range(len(kinds)))
-    while sum(least[n] for n in kept) + _BETWEEN * (len(kept) - 1) > width:
-        last = max(kept, key=lambda n: kinds[n].drop)
-        if not kinds[last].drop:
-            break
-        kept.remove(last)
-    return kept
 
 
 def _shared(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:

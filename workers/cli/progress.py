@@ -32,8 +32,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def share(self) -> float | None:
-        """Return the share of bytes that is read; None while the whole is not known."""
-        return self.bytes_read / self.bytes_cut if self.all_cut and self.bytes_cut else None
+        """Return the share of bytes that is done; None while the whole is not known."""
+        return self.bytes_ended / self.bytes_cut if self.all_cut and self.bytes_cut else None
 
     @property
     def left_s(self) -> float | None:

@@ -400,7 +400,7 @@ def test_the_progress_of_a_job_is_in_bytes_of_all(
     }  # fmt: skip
     driver.step()
     cut = facts()["progress"]
-    assert (cut["bytes_cut"], cut["all_cut"]) == (len(rows), True)
+    assert (len(rows) - 200 < cut["bytes_cut"] <= len(rows), cut["all_cut"]) == (True, True)
     assert (cut["bytes_read"], cut["bytes_ended"], cut["left_s"]) == (0, 0, None)
     while facts()["chunks_done"] < 3:
         driver.step()
@@ -409,9 +409,9 @@ def test_the_progress_of_a_job_is_in_bytes_of_all(
         "(SELECT min(id) FROM imports.chunks WHERE kind = 'records' AND status = 'done')"
     )
     reading = facts()["progress"]
-    assert 0 < reading["bytes_ended"] <= reading["bytes_read"] < len(rows)
+    assert 0 < reading["bytes_ended"] <= reading["bytes_read"] < cut["bytes_cut"]
     assert reading["records_per_s"] > 0
-    left = (len(rows) - reading["bytes_ended"]) / reading["bytes_per_s"]
+    left = (cut["bytes_cut"] - reading["bytes_ended"]) / reading["bytes_per_s"]
     assert reading["left_s"] == pytest.approx(left)
     text = cli.invoke(app, ["status", job]).stdout
     assert re.search(r"read, \d+ records a second, about .* left, running for \d+s", text)

@@ -33,14 +33,14 @@ from workers.stores import thresholds
 _COLUMNS = (
     Column("job"),
     Column("user", Shape.CUT, drop=4),
-    Column("file", Shape.CUT, least=18),
+    Column("file", Shape.CUT, least=13),
     Column("state"),
     Column("stage", drop=7),
     Column("chunks", drop=8),
     Column("records"),
     Column("duplicates", drop=6),
     Column("quarantined", drop=3),
-    Column("read", drop=2),
+    Column("done", drop=2),
     Column("time", drop=1),
     Column("age", drop=5),
 )
@@ -225,7 +225,7 @@ def job_facts(
 
 def line(fact: Mapping[str, Any], now: datetime | None = None) -> list[object]:
     """Return one job as a row of the table, with its age at a time; without one, now."""
-    read, time_ = _how_long(fact)
+    done, time_ = _how_far(fact)
     return [
         fact["job"][:8],
         fact["user"],
@@ -236,22 +236,21 @@ def line(fact: Mapping[str, Any], now: datetime | None = None) -> list[object]:
         fact["loaded"],
         fact["duplicate"],
         fact["quarantined"],
-        read,
+        done,
         time_,
         console.age(fact["created_at"], now),
     ]
 
 
-def _how_long(fact: Mapping[str, Any]) -> tuple[str, str]:
-    """Return how much of a job is read, and the time that it took or has left, if known."""
+def _how_far(fact: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the share of a job that is done, and the time that it took or has left, if known."""
     if fact["duration_s"] is not None:
         return "", f"took {console.span(fact['duration_s'])}"
     if not fact["progress"]:
         return "", ""
     now = msgspec.convert(fact["progress"], Progress)
-    read = console.size(now.bytes_read) if now.bytes_read else ""
     left = f"{console.span(now.left_s)} left" if now.left_s else ""
-    return read if now.share is None else f"{now.share:.0%}", left
+    return "" if now.share is None else f"{now.share:.0%}", left
 
 
 def _progress_line(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -293,16 +292,16 @@ def said_of(shot: Snapshot) -> Iterator[str]:
     for line in shot.sets:
         yield from set_lines.notes(line)
     for vectors in shot.vectors:
-        yield _how_far(**vectors)
+        yield _vectors_line(**vectors)
     yield from map(_failing_line, shot.failing)
 
 
-def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
+def _vectors_line(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
     total = have + waiting + given_up
-    progress = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
+    have_line = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
     if not given_up:
-        return progress
-    return f"{progress}, {given_up:,} were given up; try again: datapunk embed --model {model}"
+        return have_line
+    return f"{have_line}, {given_up:,} were given up; try again: datapunk embed --model {model}"
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:
@@ -333,7 +332,7 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     if ill:
         yield f"not running: {', '.join(ill)}; see: datapunk doctor"
     free = services["disk_free_mb"] / 1024
-    yield f"open jobs: {services['open_jobs']}   scanner: {services['scanner']}"
+    yield f"open jobs: {services['open_jobs']}; scanner: {services['scanner']}"
     yield f"disk: {free:.1f} GB free"
 
 
