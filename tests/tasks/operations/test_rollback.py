@@ -378,5 +378,5 @@ def test_the_verb_asks_on_a_terminal(
     assert (result.exit_code, database.job(job["id"])["status"]) == (code, status)
     assert duplicate > 0
     assert "1.zip" in result.stderr
-    numbers = f"{loaded} rows, {duplicate} duplicates, {quarantined} in quarantine"
+    numbers = f"rows: {loaded}, duplicates: {duplicate}, in quarantine: {quarantined}"
     assert numbers in result.stderr, seen

@@ -242,8 +242,8 @@ def _confirm(job: DictRow) -> None:
     counts = Tally.of_job(job)
     console.say_whole(job["source_name"])
     console.say(
-        f"  of {job['user_name']}, job {str(job['id'])[:8]}: {counts.loaded} rows, "
-        f"{counts.duplicate} duplicates, {counts.quarantined} in quarantine"
+        f"  of {job['user_name']}, job {str(job['id'])[:8]}; rows: {counts.loaded:,}, "
+        f"duplicates: {counts.duplicate:,}, in quarantine: {counts.quarantined:,}"
     )
     if not typer.confirm("Roll it back?", err=True):
         console.say("nothing was rolled back")
