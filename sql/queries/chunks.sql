@@ -432,6 +432,11 @@ SET status = 'dead', token = NULL, leased_by = NULL, lease_expires = NULL,
 WHERE job_id = %(job_id)s AND kind <> 'finish' AND status IN ('ready', 'leased')
 RETURNING id;
 
+-- name: was_stopped
+-- Return the chunk if a person cancelled its job while a worker was at it.
+SELECT id FROM imports.chunks
+WHERE id = %(chunk)s AND job_id = %(job_id)s AND status = 'dead' AND last_error_code = 'cancelled';
+
 -- name: what_had_loaded
 -- Cancel: sum up the counts of chunks that had ended.
 SELECT (SELECT count(*) FROM imports.chunks AS c

@@ -206,6 +206,41 @@ ORDER BY j.created_at DESC LIMIT %(n)s;
 -- Return the jobs that have not ended, with what they wait for.
 SELECT count(*) FROM imports.jobs WHERE completed_at IS NULL;
 
+-- name: progress
+-- Return how far jobs are, in bytes of slices: cut, read, and of chunks that have ended. A chunk that
+-- was cut up counts by its parts. The pace is that of the last two minutes, from the end of the first
+-- chunk in them; NULL if fewer than two ended. `waits`: some chunks wait for other parts of a set.
+WITH pieces AS (
+    SELECT c.job_id, c.status, c.stage, c.done_at, c.tally, c.waits_for_set,
+        (SELECT coalesce(sum((s.value->>2)::bigint - (s.value->>1)::bigint), 0)
+            FROM jsonb_array_elements(c.slices) AS s) AS size
+    FROM imports.chunks AS c
+    WHERE c.job_id = ANY(%(jobs)s) AND c.kind = 'records'
+      AND c.last_error_code IS DISTINCT FROM 'split'
+), lately AS (
+    SELECT job_id, done_at, size, min(done_at) OVER (PARTITION BY job_id) AS since,
+        (SELECT coalesce(sum((t.value->>'seen')::bigint), 0) FROM jsonb_each(tally) AS t) AS records
+    FROM pieces WHERE status = 'done' AND done_at > clock_timestamp() - interval '2 minutes'
+), pace AS (
+    SELECT job_id, (sum(size) / extract(epoch FROM clock_timestamp() - since))::float8 AS bytes_per_s,
+        (sum(records) / extract(epoch FROM clock_timestamp() - since))::float8 AS records_per_s
+    FROM lately WHERE done_at > since GROUP BY job_id, since
+), sums AS (
+    SELECT job_id, sum(size)::bigint AS bytes_cut,
+        sum(size) FILTER (WHERE status IN ('done', 'dead') OR stage <> 'normalise')::bigint AS bytes_read,
+        sum(size) FILTER (WHERE status IN ('done', 'dead'))::bigint AS bytes_ended,
+        bool_or(waits_for_set AND status = 'ready') AS waits
+    FROM pieces GROUP BY job_id
+)
+SELECT j.id AS job, coalesce(s.bytes_cut, 0) AS bytes_cut, coalesce(s.bytes_read, 0) AS bytes_read,
+    coalesce(s.bytes_ended, 0) AS bytes_ended, coalesce(s.waits, false) AS waits,
+    p.bytes_per_s, p.records_per_s,
+    extract(epoch FROM clock_timestamp() - j.started_at)::float8 AS running_s,
+    EXISTS (SELECT FROM imports.chunks AS u
+        WHERE u.job_id = j.id AND u.kind = 'upload' AND u.status = 'done') AS all_cut
+FROM imports.jobs AS j LEFT JOIN sums AS s ON s.job_id = j.id LEFT JOIN pace AS p ON p.job_id = j.id
+WHERE j.id = ANY(%(jobs)s);
+
 -- name: waits
 -- Count the chunks of open jobs that were given back, by error.
 SELECT c.job_id, c.last_error_code AS code, count(*) AS chunks

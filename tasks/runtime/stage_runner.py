@@ -235,8 +235,15 @@ def after(run: Runtime, lease: Lease) -> None:
 
 
 def _fenced(run: Runtime, lease: Lease) -> None:
-    log.warning("fenced: another worker holds the chunk", token=lease.token)
+    """Note that the work of a zombie is discarded.
+
+    That of a cancelled job is too, which its one event says already.
+    """
     try:
+        asked = {"chunk": lease.ref.id, "job_id": lease.ref.job_id}
+        if run.ledger.rows("chunks", "was_stopped", **asked):
+            raise Ignore
+        log.warning("fenced: another worker holds the chunk", token=lease.token)
         crash_here("fenced.before_commit")
         run.ledger.event(
             Event.FENCED,

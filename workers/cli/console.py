@@ -4,30 +4,75 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, TextIO
 
 import msgspec
+import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from workers.cli import columns as layout
+from workers.cli.columns import Column, Whole
 
 OK, FAILED, USAGE, QUARANTINED, DOWN, INTERRUPTED = 0, 1, 2, 3, 69, 130
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
+#: Below this width a receipt is printed in blocks: its tables would lose columns.
+WIDE = 120
+#: The column in which the text of a receipt's line begins.
+_FIELD = 10
+
+
+def width(stream: TextIO | None = None) -> int | None:
+    """Return the width of the terminal in cells; None where the output goes to no terminal."""
+    if not (stream or sys.stdout).isatty():
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def say(message: str) -> None:
     """Print a line for the person at the terminal."""
-    print(printable(message), file=sys.stderr, flush=True)
+    print(_prose(message, width(sys.stderr)), file=sys.stderr, flush=True)
 
 
 def data(line: str) -> None:
     """Print a line of the answer."""
     print(printable(line))
+
+
+def note(text: str) -> None:
+    """Print a line of prose of the answer, wrapped at words; commands in it stay whole."""
+    print(_prose(text, width()))
+
+
+def _prose(text: str, room: int | None) -> str:
+    lines = printable(text).split("\n")
+    return "\n".join(prose(line, room) for line in lines)
+
+
+def prose(line: str, room: int | None) -> str:
+    """Return a line wrapped at words to `room` cells; what follows its first line is indented."""
+    bare = line.lstrip(" ")
+    indent = line[: len(line) - len(bare)]
+    return layout.wrapped([bare], room, first=indent, hang=f"{indent}  ")
+
+
+def whole(line: str) -> None:
+    """Print a name or path on a line of its own, which nothing breaks, so that it can be copied."""
+    print(cell(line))
+
+
+def say_whole(line: str) -> None:
+    """Print the same for the person at the terminal."""
+    print(cell(line), file=sys.stderr, flush=True)
+
+
+def field(name: str, *parts: str) -> None:
+    """Print a line of a receipt: its name, then its text; parts that are `Whole` stay whole."""
+    texts = [Whole(cell(part)) if isinstance(part, Whole) else cell(part) for part in parts]
+    first = f"{name:<{_FIELD - 1}} "
+    print(layout.wrapped(texts, width(), first=first, hang=" " * _FIELD))
 
 
 def as_json(value: Any) -> None:
@@ -50,57 +95,28 @@ def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table on a terminal; aligned plain lines elsewhere."""
+def table(columns: Sequence[Column | str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table: as wide as the terminal, or aligned plain lines elsewhere."""
     cells = [[cell(value) for value in row] for row in rows]
-    if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415 - for a terminal alone
-
-        Console().print(rich_table(columns, cells))
-    else:
-        for line in plain(columns, cells):
-            print(line)
+    heading, *lines = layout.lines(columns, cells, width())
+    typer.echo(typer.style(heading, bold=True))
+    for line in lines:
+        print(line)
 
 
 def block(heading: str, lines: Mapping[str, str]) -> None:
     """Print a heading and lines of a name and a text, as wide as the terminal."""
     print(cell(heading))
-    width = max(map(len, lines)) + 2
+    indent = max(map(len, lines)) + 2
     for name, text in lines.items():
         if text:
-            print(_wrapped(f"    {name:<{width}}", cell(text)))
-
-
-def _wrapped(name: str, text: str) -> str:
-    room = max(shutil.get_terminal_size((100, 24)).columns, 2 * len(name))
-    return textwrap.fill(
-        text, room, initial_indent=name, subsequent_indent=" " * len(name), break_on_hyphens=False
-    )
+            first = f"    {name:<{indent}}"
+            print(layout.wrapped([cell(text)], width(), first=first, hang=" " * len(first)))
 
 
 def cell(value: object) -> str:
     """Return one line of text for one value."""
     return "" if value is None else printable(value).replace("\n", " ")
-
-
-def rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
-    """Return the same rows for a terminal, without any markup."""
-    from rich.table import Table  # noqa: PLC0415 - for a terminal alone
-    from rich.text import Text  # noqa: PLC0415
-
-    shown_table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown_table.add_column(column, overflow="fold")
-    for row in cells:
-        shown_table.add_row(*(Text(text) for text in row))
-    return shown_table
-
-
-def plain(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return lines with two blanks or more between columns."""
-    rows = [list(columns), *map(list, cells)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def age(since: datetime, now: datetime | None = None) -> str:
@@ -122,3 +138,14 @@ def size(count: int | None) -> str:
     return (
         f"{value:.0f} {_UNITS[unit]}" if unit == 0 or value >= 10 else f"{value:.1f} {_UNITS[unit]}"
     )
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its two largest units."""
+    whole = max(0, round(seconds))
+    for unit, size_s, next_unit, next_s in (
+        ("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1),
+    ):  # fmt: skip
+        if whole >= size_s:
+            return f"{whole // size_s}{unit} {whole % size_s // next_s:02}{next_unit}"
+    return f"{whole}s"

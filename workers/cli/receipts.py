@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -13,18 +13,20 @@ import msgspec
 from psycopg.rows import DictRow
 
 from schemas.privacy import Action, Done, Kind
-from schemas.progress import Disposition
+from schemas.progress import Disposition, JobStatus
 from schemas.reasons import Category, Reason, category_of
 from schemas.tally import COUNTS, FileTally, Tally, by_file
 from sql.quality import KINDS, quality_of
 from sql.store import Ledger
 from tasks.ingest.set_inventory import Inventory
 from tasks.runtime import alerts
-from workers.cli import console, set_lines
+from workers.cli import columns, console, progress, set_lines
+from workers.cli.columns import Column, Shape, Whole
 from workers.cli.connect import Services
 from workers.stores import thresholds
 
 _MOST_SHOWN = 20
+_CHUNKS_NAMED = 3
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """The zone of clocks that name none; None: UTC."""
     created_at: datetime
     completed_at: datetime | None
+    duration_s: float | None
+    """Seconds from the start of its first stage to its end; None while the job runs."""
     duplicate_of: UUID | None
     error_code: str | None
     error_category: Category | None
@@ -136,6 +140,7 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
         zone=job["zone"],
         created_at=job["created_at"],
         completed_at=job["completed_at"],
+        duration_s=progress.duration_s(job),
         duplicate_of=job["duplicate_of"],
         error_code=job["error_code"],
         error_category=job["error_code"] and category_of(job["error_code"]),
@@ -154,9 +159,7 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
         older_versions=counted.more.get("older", 0),
         privacy=counted.privacy(),
         empty=[row["path"] for row in rows if _gave_nothing(row)],
-        drift=msgspec.convert(
-            lake.reader.rows(job["user_id"], "jobs", "drift_of", job_id=job_id), list[Drift]
-        ),
+        drift=_drift(lake, job),
         quarantine=quarantined(lake, job["user_id"], "quarantine_summary", job_id=job_id),
         dead_chunks=dead,
     )
@@ -175,6 +178,11 @@ def _files_of(ledger: Ledger, job: DictRow) -> list[DictRow]:
 def _quality(lake: Services, job: DictRow) -> dict[str, float] | None:
     found = quality_of(lake.reader, job["user_id"], job["id"], most=0).job
     return None if found is None else {kind: getattr(found, kind) for kind in KINDS}
+
+
+def _drift(lake: Services, job: DictRow) -> list[Drift]:
+    rows = lake.reader.rows(job["user_id"], "jobs", "drift_of", job_id=job["id"])
+    return msgspec.convert(rows, list[Drift])
 
 
 def _gave_nothing(row: DictRow) -> bool:
@@ -232,91 +240,143 @@ def show(receipt: Receipt) -> None:
     _export_shown(receipt)
     if receipt.formats:
         console.data("")
-        formats = sorted(receipt.formats.items())
-        rows = [(name, *tally.records().values()) for name, tally in formats]
-        console.table(("format", *COUNTS), rows)
+        _formats(receipt.formats)
     _records(receipt)
     _quarantine(receipt)
-    for chunk in receipt.dead_chunks:
-        console.data(
-            f"dead chunk {chunk['id']}: {chunk['last_error_code']} at {chunk['stage']} "
-            f"after {chunk['attempt']} tries; run: datapunk retry {receipt.job}"
-        )
+    _dead(receipt)
 
 
 def _head(receipt: Receipt) -> None:
-    console.data(f"job       {receipt.job}")
-    console.data(f"file      {receipt.file} ({console.size(receipt.size_bytes)}) of {receipt.user}")
-    console.data(f"state     {receipt.state}")
+    console.field("job", Whole(receipt.job))
+    size = console.size(receipt.size_bytes)
+    console.field("file", Whole(receipt.file), f"({size}) of {receipt.user}")
+    console.field("state", receipt.state)
     if receipt.duplicate_of:
-        console.data(f"duplicate of job {receipt.duplicate_of}: the same bytes came in before")
+        console.note(f"duplicate of job {receipt.duplicate_of}: the same bytes came in before")
     if receipt.error_code:
         why = f"{receipt.error_code} ({receipt.error_category}): {receipt.error_detail}"
-        console.data(f"cause     {why}")
+        console.field("cause", why)
         if receipt.state in ("failed", "rejected", "cancelled"):
-            console.data(f"go on     datapunk retry {receipt.job}")
+            console.field("go on", f"datapunk retry {receipt.job}")
+    if receipt.duration_s is not None:
+        console.field("took", console.span(receipt.duration_s))
     if receipt.archived_path:
-        console.data(f"original  {receipt.archived_path}")
+        console.field("original", Whole(receipt.archived_path))
     if receipt.scan:
-        console.data(f"scan      {receipt.scan}")
+        console.field("scan", receipt.scan)
     if receipt.zone:
-        console.data(f"zone      {receipt.zone}, where a clock names none")
+        console.field("zone", f"{receipt.zone}, where a clock names none")
+
+
+def _formats(formats: dict[str, Tally]) -> None:
+    """Print what became of the records of each format, all four numbers on any terminal."""
+    rows = [(name, *map(str, t.records().values())) for name, t in sorted(formats.items())]
+    if columns.fits(("format", *COUNTS), rows, console.width()):
+        console.table(("format", *COUNTS), rows)
+        return
+    for name, tally in sorted(formats.items()):
+        console.data(name)
+        console.note(f"    {tally.seen} seen = {_ends(tally)}")
+
+
+def _ends(counts: Tally) -> str:
+    """Return how the records of a tally ended, in words."""
+    return (
+        f"{counts.loaded} loaded + {counts.duplicate} duplicate + {counts.quarantined} quarantined"
+    )
+
+
+def _in_blocks() -> bool:
+    """Tell whether the output is a terminal on which tables of paths have no room."""
+    width = console.width()
+    return width is not None and width < console.WIDE
 
 
 def show_files(files: Sequence[FileLine]) -> None:
     """Print how many files got which disposition, and which were not read; folders do not count."""
     dispositions = Counter(f.disposition for f in files)
     sums = ", ".join(f"{n} {name}" for name, n in sorted(dispositions.items()))
-    console.data(f"files     {len(files)}{': ' + sums if sums else ''}")
-    not_handled = [f for f in files if f.disposition is not Disposition.HANDLED]
-    not_handled = sorted(
-        (f for f in not_handled if f.reason != Reason.DIRECTORY),
+    console.field("files", f"{len(files)}{': ' + sums if sums else ''}")
+    aside = [f for f in files if f.disposition is not Disposition.HANDLED]
+    aside = sorted(
+        (f for f in aside if f.reason != Reason.DIRECTORY),
         key=lambda f: (_FIRST.index(f.disposition), f.reason or "", f.path),
     )
-    if not_handled:
+    groups = [list(some) for _, some in groupby(aside, _why)]
+    noted = [f for f in files if f.disposition is Disposition.HANDLED and f.detail]
+    read = [list(some) for _, some in groupby(noted, lambda f: f.format)]
+    if _in_blocks():
+        for some in groups:
+            _block("not read:", _WHY, some)
+        for some in read:
+            _block("look at these, read as", _READ, some)
+        return
+    if groups:
         console.data("")
-        rows = [row for _, some in groupby(not_handled, _why) for row in _some(list(some))]
-        console.table(("not read", "reason", "category", "file", "detail"), rows)
-    if noted := [f for f in files if f.disposition is Disposition.HANDLED and f.detail]:
+        console.table(
+            (*_WHY.values(), Column("file", Shape.CUT, least=30), "detail"), [*_lines(_WHY, groups)]
+        )
+    if read:
         console.data("")
-        lines = [row for _, some in groupby(noted, _read_as) for row in _noted(list(some))]
-        console.table(("read as", "file", "look at it"), lines)
+        console.table(
+            (*_READ.values(), Column("file", Shape.CUT, least=30), "look at it"),
+            [*_lines(_READ, read)],
+        )
 
 
 #: The order in which files that were not read are of interest.
 _FIRST = (Disposition.REJECTED, Disposition.UNKNOWN, Disposition.IGNORED)
 
-
-def _read_as(file: FileLine) -> str | None:
-    return file.format
-
-
-def _noted(files: list[FileLine]) -> Iterator[tuple[str | None, ...]]:
-    for file in files[:_MOST_SHOWN]:
-        yield file.format, file.path, file.detail
-    if len(files) > _MOST_SHOWN:
-        yield files[0].format, f"… and {len(files) - _MOST_SHOWN} more; see --json", None
+#: What files that are listed together share, and its headings.
+_WHY = {
+    "disposition": Column("not read"),
+    "reason": Column("reason"),
+    "category": Column("category", drop=1),
+}
+_READ = {"format": Column("read as")}
 
 
 def _why(file: FileLine) -> tuple[str, str | None]:
     return file.disposition, file.reason
 
 
-def _some(files: list[FileLine]) -> Iterator[tuple[str | None, ...]]:
-    """Yield a line for each file, up to a number: an export may hold thousands of one kind."""
+def _more(files: Sequence[FileLine]) -> str | None:
+    """Return how many files of one kind are left out: an export may hold thousands."""
+    more = len(files) - _MOST_SHOWN
+    return f"… and {more} more; see --json" if more > 0 else None
+
+
+def _lines(
+    shared: Mapping[str, Column], groups: Iterable[list[FileLine]]
+) -> Iterator[tuple[str | None, ...]]:
+    """Yield a row for each file, up to a number of a kind."""
+    for files in groups:
+        for file in files[:_MOST_SHOWN]:
+            yield *(getattr(file, name) for name in shared), file.path, file.detail
+        if more := _more(files):
+            yield *(getattr(files[0], name) for name in shared), more, None
+
+
+def _block(title: str, shared: Mapping[str, Column], files: Sequence[FileLine]) -> None:
+    """Print the same for a narrow terminal: what the files share, and each on a line of its own."""
+    words = [str(value) for name in shared if (value := getattr(files[0], name))]
+    console.data("")
+    console.note(f"{title} {', '.join(words)}")
     for file in files[:_MOST_SHOWN]:
-        yield file.disposition, file.reason, file.category, file.path, file.detail
-    if len(files) > _MOST_SHOWN:
-        more = f"… and {len(files) - _MOST_SHOWN} more; see --json"
-        yield *_why(files[0]), None, more, None
+        console.whole(f"    {file.path}")
+        if file.detail:
+            console.note(f"      {file.detail}")
+    if more := _more(files):
+        console.note(f"    {more}")
 
 
 def _export_shown(receipt: Receipt) -> None:
     if receipt.part_of is not None:
         console.data("")
-        console.data(f"part of   {receipt.part_of.name}; see: datapunk sets {receipt.part_of.name}")
+        name = receipt.part_of.name
+        console.field("part of", Whole(f"{name};"), f"see: datapunk sets {name}")
         for note in set_lines.notes(receipt.part_of):
-            console.data(note)
+            console.note(note)
     if receipt.index is not None:
         set_lines.show_index(receipt.index)
 
@@ -324,57 +384,90 @@ def _export_shown(receipt: Receipt) -> None:
 def _records(receipt: Receipt) -> None:
     counts = receipt.records
     console.data("")
-    sum_ = (
-        f"{counts.loaded} loaded + {counts.duplicate} duplicate + {counts.quarantined} quarantined"
-    )
     if receipt.adds_up is None:
-        console.data(f"so far    {counts.seen} seen: {sum_}; the job still runs")
+        console.field("so far", f"{counts.seen} seen: {_ends(counts)}; the job still runs")
     else:
-        console.data(f"records   {counts.seen} seen = {sum_}")
-        console.data(f"adds up:  {'yes' if receipt.adds_up else 'no'}")
+        console.field("records", f"{counts.seen} seen = {_ends(counts)}")
+        console.field("adds up:", "yes" if receipt.adds_up else "no")
     if receipt.newer_versions or receipt.older_versions:
-        console.data(
-            f"versions  of the loaded, {receipt.newer_versions} replaced one of another export, "
-            f"{receipt.older_versions} are older than the current version"
+        console.field(
+            "versions",
+            f"of the loaded, {receipt.newer_versions} replaced one of another export, "
+            f"{receipt.older_versions} are older than the current version",
         )
     if receipt.privacy:
-        console.data(f"privacy   {treatments(receipt.privacy)}")
+        console.field("privacy", treatments(receipt.privacy))
     if receipt.quality:
-        console.data("quality   " + ", ".join(f"{k} {v:.1%}" for k, v in receipt.quality.items()))
+        scores = ", ".join(f"{kind} {score:.1%}" for kind, score in receipt.quality.items())
+        console.field("quality", scores)
     if receipt.alert:
-        console.data(f"ALERT     {receipt.alert}")
+        console.field("ALERT", receipt.alert)
     _warnings(receipt)
 
 
 def _warnings(receipt: Receipt) -> None:
     """Print what a person should look at, though nothing failed."""
     for path in receipt.empty[:_MOST_SHOWN]:
-        console.data(f"warning   no record in {path}, which looked like a known one")
+        console.field("warning", "no record in", Whole(f"{path},"), "which looked like a known one")
     for found in receipt.drift[:_MOST_SHOWN]:
-        console.data(
-            f"new field {found.field!r} in {found.records} records of {found.format}, first in "
-            f"{found.first_file}: the export may have changed"
+        console.field(
+            "new field",
+            f"{found.field!r} in {found.records} records of {found.format}, first in",
+            Whole(f"{found.first_file}:"),
+            "the export may have changed",
         )
     more = max(len(receipt.empty), len(receipt.drift)) - _MOST_SHOWN
     if more > 0:
-        console.data(f"          … and {more} more; see --json")
+        console.field("", f"… and {more} more; see --json")
+
+
+_QUARANTINE = {
+    "code": Column("quarantine"),
+    "category": Column("category", drop=2),
+    "records": Column("records"),
+    "first_file": Column("first in", Shape.CUT, least=20),
+    "first_locator": Column("at", Shape.CUT, drop=1),
+    "first_detail": Column("detail", Shape.TEXT),
+    "first_id": Column("id"),
+}
 
 
 def _quarantine(receipt: Receipt) -> None:
     if not receipt.quarantine:
         return
-    names = (
-        "code",
-        "category",
-        "records",
-        "first_file",
-        "first_locator",
-        "first_detail",
-        "first_id",
-    )
     console.data("")
-    rows = [[row[name] for name in names] for row in receipt.quarantine]
-    console.table(("quarantine", "category", "records", "first in", "at", "detail", "id"), rows)
+    if not _in_blocks():
+        rows = [[row[name] for name in _QUARANTINE] for row in receipt.quarantine]
+        console.table([*_QUARANTINE.values()], rows)
+        return
+    for row in receipt.quarantine:
+        count = f"{row['records']} record{'s' * (row['records'] != 1)}"
+        console.note(f"quarantine: {row['code']} ({row['category']}), {count}, first in")
+        console.whole(f"    {row['first_file']}")
+        for text in (row["first_locator"], row["first_detail"]):
+            if text:
+                console.note(f"      {text}")
+        console.note(f"    see: datapunk quarantine show {row['first_id']}")
+
+
+def _dead(receipt: Receipt) -> None:
+    """Print the chunks that were given up, a line for each cause: a job may have thousands."""
+    causes: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for chunk in receipt.dead_chunks:
+        causes.setdefault((chunk["last_error_code"], chunk["stage"]), []).append(chunk)
+    stopped = [key for key in causes if key[0] == JobStatus.CANCELLED]
+    count = sum(len(causes.pop(key)) for key in stopped)
+    run = f"run: datapunk retry {receipt.job}"
+    if count:
+        were = "chunk was" if count == 1 else "chunks were"
+        console.note(f"{count} {were} stopped; to continue, {run}")
+    for (code, stage), chunks in causes.items():
+        ids = ", ".join(str(chunk["id"]) for chunk in chunks[:_CHUNKS_NAMED])
+        more = f" and {n} more" if (n := len(chunks) - _CHUNKS_NAMED) > 0 else ""
+        most = max(chunk["attempt"] for chunk in chunks)
+        tries = f"{most} {'try' if most == 1 else 'tries'}"
+        name = "dead chunk" if len(chunks) == 1 else "dead chunks"
+        console.note(f"{name} {ids}{more}: {code} at {stage} after {tries}; {run}")
 
 
 def treatments(done: Done) -> str:

@@ -17,8 +17,10 @@ from sql.store import Ledger
 from tasks.ingest import set_inventory as rules
 from tasks.ingest.set_inventory import Inventory
 from workers.cli import console
+from workers.cli.columns import Column, Shape, Whole
 
 _SHOWN = 20
+_GAPS_NAMED = 3
 
 
 class PartLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,23 +129,84 @@ def notes(line: SetLine) -> Iterator[str]:
         yield f"{'':8}  if nothing more comes, run: datapunk sets {line.name} --go-on"
 
 
+def show_list(lines: Sequence[SetLine]) -> None:
+    """Print a line for each set."""
+    console.table(_COLUMNS, [_cells(line) for line in lines])
+
+
+#: The name is what `datapunk sets NAME` takes, so it stays whole.
+_COLUMNS = (
+    Column("set"),
+    Column("user", Shape.CUT, drop=3),
+    Column("state"),
+    Column("parts", drop=2),
+    Column("missing parts"),
+    Column("listed", drop=5),
+    Column("in no part", drop=4),
+    Column("waiting", drop=1),
+)
+
+
+def _cells(line: SetLine) -> list[object]:
+    here = len({part.part for part in line.parts if part.here})
+    waiting = sum(line.waiting.values())
+    return [line.name, line.user, line.state, here, _gaps(line), line.listed, line.missing, waiting]
+
+
+def _gaps(line: SetLine) -> str:
+    """Return the missing parts; on a terminal the first of many, since each set is one line."""
+    more = 0 if console.width() is None else len(line.gaps) - _GAPS_NAMED
+    if more <= 0:
+        return ", ".join(line.gaps)
+    return f"{', '.join(line.gaps[:_GAPS_NAMED])} and {more} more"
+
+
+_PARTS = (
+    Column("part"),
+    Column("job"),
+    Column("file", Shape.CUT, least=18),
+    Column("state"),
+    Column("", drop=1),
+)
+
+
+def show(receipt: SetReceipt) -> None:
+    """Print the receipt of a set."""
+    line, counts = receipt.set, receipt.records
+    console.field("set", Whole(line.name), f"of {line.user}")
+    console.field("state", line.state)
+    aside = ("" if part.here else "not there" for part in line.parts)
+    rows = [(p.part, str(p.job)[:8], p.file, p.state, note)
+            for p, note in zip(line.parts, aside, strict=True)]  # fmt: skip
+    console.table(_PARTS, rows)
+    for note in notes(line):
+        console.note(note)
+    console.field(
+        "records",
+        f"{counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} duplicate + "
+        f"{counts.quarantined} quarantined",
+    )
+    show_index(receipt.index)
+
+
 def show_index(index: Inventory) -> None:
     """Print the export's own page compared with what came."""
     for path in index.unread:
-        console.data(f"index     {path} could not be read as the export's own list")
+        console.field("index", Whole(path), "could not be read as the export's own list")
     if not index.pages:
-        console.data("index     the export's own list is not here; nothing is known to be missing")
+        console.field("index", "the export's own list is not here; nothing is known to be missing")
         return
-    present = index.listed - index.not_exported - len(index.missing)
-    console.data(
-        f"index     {', '.join(index.pages)} lists {index.listed} files: {present} are here"
+    here = index.listed - index.not_exported - len(index.missing)
+    pages = (Whole(f"{page},") for page in index.pages[:-1])
+    console.field(
+        "index", *pages, Whole(index.pages[-1]), f"lists {index.listed} files: {here} are here"
     )
     if index.not_exported:
-        console.data(f"          {index.not_exported} could not be exported, it says")
+        console.field("", f"{index.not_exported} could not be exported, it says")
     if index.missing:
         maybe = f"; {index.maybe_bare} of them may be bare parts" if index.maybe_bare else ""
-        console.data(f"          {len(index.missing)} are in no part{maybe}:")
+        console.field("", f"{len(index.missing)} are in no part{maybe}:")
     for path in index.missing[:_SHOWN]:
-        console.data(f"            {path}")
+        console.whole(f"            {path}")
     if len(index.missing) > _SHOWN:
-        console.data(f"            … and {len(index.missing) - _SHOWN} more; see --json")
+        console.note(f"            … and {len(index.missing) - _SHOWN} more; see --json")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import typer
@@ -13,8 +15,12 @@ from psycopg.rows import DictRow
 from schemas.errors import TransientError
 from schemas.progress import JobStatus
 from sql.store import Ledger
-from workers.cli import console, receipts
+from workers.cli import columns, console, progress, receipts
 from workers.cli.connect import Services, find_job
+from workers.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 _EVERY_S = 0.5
 #: How long a verb waits for a job that has only its last step left, and how often it says so.
@@ -58,29 +64,41 @@ def exit_code(ended: Sequence[receipts.Receipt], *, strict: bool) -> int:
 
 
 def _follow(lake: Services, job: str) -> DictRow:
+    """Return the row of a job once it has ended; show its progress meanwhile."""
     if not sys.stderr.isatty():
         return _in_lines(lake, job)
     from rich.console import Console  # noqa: PLC0415 - for a terminal alone
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.live import Live  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task(job[:8], total=None, note="")
+    with Live(console=Console(stderr=True), refresh_per_second=4) as live:
         while True:
             row = _look(lake, job)
             if row is not None:
-                total = row["chunks"] or None
-                name = console.cell(row["source_name"]).replace("[", "\\[")
-                bar.update(task, description=name, total=total, completed=row["chunks_done"],
-                           note=_note(row))  # fmt: skip
+                live.update(_drawn(row, _progress(lake, row), console.width(sys.stderr)))
                 if row["completed_at"]:
                     return row
             time.sleep(_EVERY_S)
+
+
+def _drawn(row: DictRow, now: Progress | None, width: int | None) -> Group:
+    """Return two lines: the file with a bar, and the numbers in words."""
+    from rich.console import Group  # noqa: PLC0415 - for a terminal alone
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    room = width or 80
+    share = float(row["status"] == JobStatus.DONE) if row["completed_at"] else now and now.share
+    percent = f"{share:.0%}" if share else ""
+    state = f"{percent} {row['status']}".strip()
+    name = columns.cut(console.cell(row["source_name"]), max(room // 2 - 4, 16))
+    head = Table.grid(padding=(0, 1))
+    head.add_column(no_wrap=True)
+    head.add_column(width=max(room - columns.cells(name) - len(state) - 3, 4))
+    head.add_column(no_wrap=True)
+    bar = ProgressBar(total=None if share is None else 1.0, completed=share or 0.0)
+    head.add_row(Text(name), bar, Text(state))
+    return Group(head, Text(console.prose(f"  {_numbers(row, now)}", width)))
 
 
 def _in_lines(lake: Services, job: str) -> DictRow:
@@ -89,7 +107,9 @@ def _in_lines(lake: Services, job: str) -> DictRow:
         row = _look(lake, job)
         if row is not None and row["status"] != printed:
             printed = row["status"]
-            console.say(f"{job[:8]} {row['source_name']}: {_note(row)}")
+            numbers = _numbers(row, _progress(lake, row))
+            text = f"{printed}, {numbers}" if numbers else printed
+            console.say(f"{job[:8]} {row['source_name']}: {text}")
         if row is not None and row["completed_at"]:
             return row
         time.sleep(_EVERY_S)
@@ -103,7 +123,19 @@ def _look(lake: Services, job: str) -> DictRow | None:
         return None
 
 
-def _note(row: DictRow) -> str:
-    done = f", {row['records_seen']} records" if row["records_seen"] else ""
-    chunks = f", {row['chunks_done']} of {row['chunks']} chunks" if row["chunks"] else ""
-    return f"{row['status']}{chunks}{done}"
+def _progress(lake: Services, row: DictRow) -> Progress | None:
+    """Return how far an open job is; None if it has ended, or the database is away."""
+    if row["completed_at"]:
+        return None
+    with suppress(TransientError):
+        return progress.of_jobs(lake.ledger, [row["id"]]).get(row["id"])
+    return None
+
+
+def _numbers(row: DictRow, now: Progress | None) -> str:
+    """Return the numbers of a job in words: how far it is, or how long it took."""
+    records = f"{row['records_seen']:,} records" if row["records_seen"] else ""
+    last = progress.words(now) if now else ""
+    if (took := progress.duration_s(row)) is not None:
+        last = f"took {console.span(took)}"
+    return ", ".join(filter(None, (records, last)))

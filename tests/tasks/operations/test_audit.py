@@ -112,7 +112,7 @@ def test_the_whole_life_of_a_job(
         ["export", "--job", str(job["id"])],
     ):
         assert cli.invoke(app, ["quarantine", *line]).exit_code == 0, line
-    assert cli.invoke(app, ["rollback", str(job["id"])]).exit_code == 0
+    assert cli.invoke(app, ["rollback", str(job["id"]), "--yes"]).exit_code == 0
     told = events(job["id"])
     assert [e["kind"] for e in told] == [
         "received", "started", "quarantined", "alert", "finished",

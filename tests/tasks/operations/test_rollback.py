@@ -290,7 +290,7 @@ def test_a_zombie_of_a_cancelled_job_is_fenced(
 ) -> None:  # fmt: skip
     """A worker is at its load while the job is cancelled and taken back: it writes nothing."""
     job_id = drop(ANA, "1.txt", b"A text about a lamp.")
-    load = lake_support.WORK[Stage.LOAD]
+    load, commits = lake_support.WORK[Stage.LOAD], []
 
     def slow(run: Runtime, lease: Any) -> Any:
         ending = load(run, lease)
@@ -298,13 +298,18 @@ def test_a_zombie_of_a_cancelled_job_is_fenced(
         finish = next(m for m in driver.sent if m.stage is Stage.FINISH)
         driver.perform(Stage.FINISH, finish.chunk, job_id)
         roll_back(run, lease.ref.user_id, job_id)
+        commits.append(job_id)
         return ending
 
     monkeypatch.setitem(lake_support.WORK, Stage.LOAD, slow)
     driver.drain()
+    assert commits == [job_id]
     assert database.job(job_id)["status"] == "rolled_back"
     assert list(lake(database).values()) == [0, 0, 0, 0]
-    assert database.one("SELECT count(*) FROM imports.events WHERE kind = 'fenced'") == 1
+    kinds = database.rows("SELECT kind FROM imports.events WHERE job_id = %s ORDER BY id", job_id)
+    assert [row["kind"] for row in kinds] == [
+        "received", "started", "cancelled", "finished", "rolled_back",
+    ], "no line for a chunk"  # fmt: skip
 
 
 def test_a_record_that_goes_while_it_is_screened_out(
@@ -350,6 +355,28 @@ def test_the_verb(
     assert said["dry_run"] is True
     assert (said["documents"], said["locations"], said["vectors"]) == (10, 5, 10)
     assert database.job(job["id"])["status"] == "done"
-    result = CliRunner().invoke(app, line)
+    unasked = CliRunner().invoke(app, line)
+    assert unasked.exit_code == 2, "there is no terminal to ask at"
+    assert "--yes" in unasked.stderr
+    assert database.job(job["id"])["status"] == "done"
+    result = CliRunner().invoke(app, [*line, "--yes"])
     assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "gone:")
-    assert CliRunner().invoke(app, line).exit_code == 1
+    assert CliRunner().invoke(app, [*line, "--yes"]).exit_code == 1
+
+
+@pytest.mark.parametrize(("answer", "code", "status"), [("n", 1, "done"), ("y", 0, "rolled_back")])
+def test_the_verb_asks_on_a_terminal(
+    place: Settings, imported: Imported, database: Database, monkeypatch: pytest.MonkeyPatch,
+    answer: str, code: int, status: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(job_verbs, "load", lambda: place)
+    monkeypatch.setattr(job_verbs, "_asks_at_terminal", lambda: True)
+    imported(ANA, "0.zip", archive(0, 2))
+    job = imported(ANA, "1.zip", archive(0, 5))
+    result = CliRunner().invoke(app, ["rollback", str(job["id"])], input=f"{answer}\n")
+    seen, loaded, duplicate, quarantined = counts(database.job(job["id"]) if answer == "n" else job)
+    assert (result.exit_code, database.job(job["id"])["status"]) == (code, status)
+    assert duplicate > 0
+    assert "1.zip" in result.stderr
+    numbers = f"rows: {loaded}, duplicates: {duplicate}, in quarantine: {quarantined}"
+    assert numbers in result.stderr, seen

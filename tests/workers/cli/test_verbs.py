@@ -108,7 +108,7 @@ VERBS: dict[str, list[str] | None] = {
     "reconcile": ["reconcile", "--once"],
     "reparse": ["reparse", "--format", "ndjson", "--all-versions"],
     "retry": ["retry", "FAILED"],
-    "rollback": ["rollback", "DONE"],
+    "rollback": ["rollback", "DONE", "--yes"],
     "search": ["search", "lamp", "--mode", "keyword", "--user", ANA],
     "sets": ["sets", "SET", "--go-on"],
     "similar": None,
@@ -187,6 +187,8 @@ def test_no_verb_fails_for_a_broker_that_refuses(
 
 # --- steps that are named ---------------------------------------------------------------------
 
+#: What a verb needs where there is no terminal to ask at.
+_UNASKED = {"rollback": ("--yes",)}
 _STEP = re.compile(r"datapunk (cancel|retry|rollback) ([0-9a-f-]{8,})")
 
 
@@ -230,7 +232,7 @@ def test_the_step_that_a_verb_names_works(
     job_id = _job_at(stage, small, drop, driver, database)
     asked, seen = verb, []
     for _ in range(6):
-        result = say(asked, job_id)
+        result = say(asked, job_id, *_UNASKED.get(asked, ()))
         seen.append((asked, result.exit_code, result.stderr.strip()))
         if result.exit_code == 0 and asked == verb:
             break
@@ -274,7 +276,7 @@ def test_rollback_waits_for_a_job_that_is_being_stopped(
         return row
 
     monkeypatch.setattr(connect, "find_job", later)
-    result = say("rollback", job_id)
+    result = say("rollback", job_id, "--yes")
     assert result.exit_code == 0, result.output
     assert "is being stopped; waiting for its end" in result.stderr
     assert database.job(job_id)["status"] == "rolled_back"

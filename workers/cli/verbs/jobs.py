@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -10,9 +11,14 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from schemas.progress import JobStatus
+from schemas.tally import Tally
 from workers.cli import connect, console, receipts, waiting
+from workers.cli.columns import Column, Shape
 from workers.cli.options import Json
 from workers.settings import load
+
+if TYPE_CHECKING:
+    from tasks.runtime.context import Runtime
 
 Job = Annotated[str, typer.Argument(help="A job, by its id or how it begins.")]
 _ALL = 1_000_000
@@ -58,7 +64,7 @@ def verify(
         console.as_json(found)
     else:
         rows = [("ok" if f["ok"] else "fail", f["job"][:8], f["check"], f["detail"]) for f in found]
-        console.table(("", "job", "check", "detail"), rows)
+        console.table((Column(""), Column("job"), Column("check"), "detail"), rows)
     if not all(f["ok"] for f in found):
         raise typer.Exit(console.FAILED)
 
@@ -68,6 +74,17 @@ def _ended(lake: connect.Services, job: str | None) -> list[DictRow]:
         return [connect.find_job(lake.ledger, job)]
     rows = lake.ledger.rows("jobs", "recent_jobs", user=None, n=_ALL)
     return [row for row in rows if row["completed_at"]]
+
+
+_EVENTS = (
+    Column("at"),
+    Column("job"),
+    Column("what"),
+    Column("who", Shape.CUT, drop=2),
+    Column("user", Shape.CUT, drop=1),
+    Column("chunk", drop=3),
+    Column("detail", Shape.TEXT),
+)
 
 
 def events(
@@ -87,7 +104,7 @@ def events(
          e["user_name"], e["chunk_id"], " ".join(f"{k}={v}" for k, v in e["detail"].items()))
         for e in found
     ]  # fmt: skip
-    console.table(("at", "job", "what", "who", "user", "chunk", "detail"), rows)
+    console.table(_EVENTS, rows)
 
 
 def retry(job: Job) -> None:
@@ -118,6 +135,7 @@ def cancel(job: Job, json: Json = False) -> None:
             row = waiting.wait_for_end(run.ledger, row)
             found = job_control.cancel(run, row["id"], row["user_id"])
             row = connect.find_job(run.ledger, str(row["id"]))
+        original = _original_places(run, row)
     short = str(row["id"])[:8]
     if not (found.stopped or found.ended):
         if row["completed_at"]:
@@ -127,13 +145,40 @@ def cancel(job: Job, json: Json = False) -> None:
             f"datapunk status {short}"
         )
     if json:
-        console.as_json(found)
+        console.as_json({**msgspec.structs.asdict(found), **original})
         return
-    console.data(
-        f"{found.stopped} chunks were stopped; {found.done} had ended: {found.loaded} records "
+    were = "chunk was" if found.stopped == 1 else "chunks were"
+    console.note(
+        f"{found.stopped} {were} stopped; {found.done} had ended: {found.loaded} records "
         f"loaded, {found.duplicate} duplicate, {found.quarantined} in quarantine"
     )
-    console.say(f"to take them back: datapunk rollback {short}")
+    _print_places(**original)
+    console.say(f"to take the records back: datapunk rollback {short}")
+
+
+def _original_places(run: Runtime, job: DictRow) -> dict[str, str | None]:
+    """Return where a cancelled job's original is, and where the end of the job moves it."""
+    from tasks.ingest import archived_originals  # noqa: PLC0415 - not for `receipt`
+
+    with run.ledger.transaction() as connection:
+        place = archived_originals.find_original(run.folders, connection, job["id"])
+    final, _ = archived_originals.archive_paths(run.folders, job, well=False)
+    is_final = place is None or place.parent == final.parent
+    return {
+        "original": None if place is None else str(place),
+        "moves_to": None if is_final else str(final.parent),
+    }
+
+
+def _print_places(original: str | None, moves_to: str | None) -> None:
+    if original is None:
+        console.say("the copy of the original was deleted from the data folder")
+        return
+    console.say("the copy of the original:")
+    console.say_whole(f"  {original}")
+    if moves_to:
+        console.say("it moves to this folder:")
+        console.say_whole(f"  {moves_to}")
 
 
 def _not_yet(row: DictRow) -> str:
@@ -160,13 +205,25 @@ def _then(row: DictRow) -> str:
 def rollback(
     job: Job,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")] = False,
     json: Json = False,
 ) -> None:
-    """Roll back what a job loaded. Records that another job also had become that job's."""
+    """Roll back what a job loaded. Records that another job also had become that job's.
+
+    On a terminal it asks first. Elsewhere it needs --yes, or ends with exit code 2.
+    """
     from tasks.operations.rollback import roll_back  # noqa: PLC0415 - not for `receipt`
 
+    asks = not (yes or dry_run)
+    if asks and not _asks_at_terminal():
+        raise typer.BadParameter(
+            "there is no terminal to ask at; to roll back without being asked, add --yes",
+            param_hint="--yes",
+        )
     with connect.runtime(load()) as run:
         row = waiting.wait_for_end(run.ledger, connect.find_job(run.ledger, job))
+        if asks and row["completed_at"] and row["records_seen"]:
+            _confirm(row)
         found = roll_back(run, row["user_id"], row["id"], dry=dry_run)
     if json:
         console.as_json({"dry_run": dry_run, **msgspec.to_builtins(found)})
@@ -174,3 +231,20 @@ def rollback(
     console.data(f"{'would go' if dry_run else 'gone'}:")
     for name, n in msgspec.to_builtins(found).items():
         console.data(f"  {name.replace('_', ' '):12} {n}")
+
+
+def _asks_at_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _confirm(job: DictRow) -> None:
+    """Ask whether to roll a job back, by its name and numbers; end the verb if not."""
+    counts = Tally.of_job(job)
+    console.say_whole(job["source_name"])
+    console.say(
+        f"  of {job['user_name']}, job {str(job['id'])[:8]}; rows: {counts.loaded:,}, "
+        f"duplicates: {counts.duplicate:,}, in quarantine: {counts.quarantined:,}"
+    )
+    if not typer.confirm("Roll it back?", err=True):
+        console.say("nothing was rolled back")
+        raise typer.Exit(console.FAILED)

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +26,7 @@ from schemas.reasons import category_of
 from tasks.operations import quarantine
 from tasks.runtime.context import Runtime
 from workers.cli import connect, console, receipts
+from workers.cli.columns import Column, Shape, Whole
 from workers.cli.options import Json
 from workers.embedded.unprivileged import act_as_root
 from workers.settings import load
@@ -36,28 +37,28 @@ Code = Annotated[str | None, typer.Option("--code", help="All with this code.")]
 Number = Annotated[int | None, typer.Option("--id", help="One, by its number in the list.")]
 Job = Annotated[str | None, typer.Option("--job", help="All of this job.")]
 User = Annotated[str | None, typer.Option("--user", help="Only of this user.")]
-#: The columns of `list` with their headings: for each code, or for each record.
+#: What `list` shows for each code, or for each record. Codes and ids are what other verbs take.
 _OF_CODES = {
-    "user": "user",
-    "code": "code",
-    "category": "category",
-    "records": "records",
-    "first_file": "first in",
-    "first_locator": "at",
-    "first_detail": "detail",
-    "first_id": "id",
+    "user": Column("user", Shape.CUT, drop=3),
+    "code": Column("code"),
+    "category": Column("category", drop=4),
+    "records": Column("records"),
+    "first_file": Column("first in", Shape.CUT, least=20),
+    "first_locator": Column("at", Shape.CUT, drop=2, least=16),
+    "first_detail": Column("detail", Shape.CUT, drop=1, least=22),
+    "first_id": Column("id"),
 }
 _OF_RECORDS = {
-    "id": "id",
-    "user": "user",
-    "code": "code",
-    "category": "category",
-    "path": "path",
-    "locator": "at",
-    "stage": "stage",
-    "detail": "detail",
-    "status": "status",
-    "raw_bytes": "bytes",
+    "id": Column("id"),
+    "user": Column("user", Shape.CUT, drop=5),
+    "code": Column("code"),
+    "category": Column("category", drop=6),
+    "path": Column("path", Shape.CUT, least=20),
+    "locator": Column("at", Shape.CUT, drop=3, least=16),
+    "stage": Column("stage", drop=7),
+    "detail": Column("detail", Shape.CUT, drop=1, least=22),
+    "status": Column("status", drop=2),
+    "raw_bytes": Column("bytes", drop=4),
 }
 _SHOWN_BYTES = 4_096
 _SHAPE = frozenset(string.punctuation + " \t\n")
@@ -89,8 +90,13 @@ def listing(
     if json:
         console.as_json(found)
         return
+    show_list(found, single=single)
+
+
+def show_list(found: Sequence[Mapping[str, Any]], *, single: bool) -> None:
+    """Print a line for each record, or for each code."""
     columns = _OF_RECORDS if single else _OF_CODES
-    console.table(list(columns.values()), [[row[n] for n in columns] for row in found])
+    console.table([*columns.values()], [[row[name] for name in columns] for row in found])
 
 
 @app.command()
@@ -141,6 +147,10 @@ def masked(raw: bytes) -> str:
     return "".join("9" if c.isdigit() else c if c in _SHAPE else "x" for c in text)
 
 
+#: The values of a record that a person copies.
+_COPIED = ("job_id", "path")
+
+
 def _show(row: dict[str, Any]) -> None:
     for name in (
         "id",
@@ -153,7 +163,7 @@ def _show(row: dict[str, Any]) -> None:
         "detail",
         "status",
     ):
-        console.data(f"{name:9} {row[name]}")
+        console.field(name, Whole(row[name]) if name in _COPIED else f"{row[name]}")
     console.data("")
     console.data(row["content"] or "its bytes stand in the original alone")
     if row["raw_bytes"] > _SHOWN_BYTES:

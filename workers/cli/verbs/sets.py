@@ -42,7 +42,7 @@ def sets(
     if json:
         console.as_json(gathered)
     else:
-        _show(gathered)
+        set_lines.show(gathered)
 
 
 def _go_on(ledger: Ledger, row: DictRow) -> None:
@@ -61,15 +61,7 @@ def _list(ledger: Ledger, user: str | None, *, json: bool) -> None:
     if json:
         console.as_json(found)
         return
-    columns = ("set", "user", "state", "parts", "missing parts", "listed", "in no part", "waiting")
-    console.table(columns, [_cells(line) for line in found])
-
-
-def _cells(line: set_lines.SetLine) -> list[object]:
-    here = len({part.part for part in line.parts if part.here})
-    waiting = sum(line.waiting.values())
-    gaps = ", ".join(line.gaps)
-    return [line.name, line.user, line.state, here, gaps, line.listed, line.missing, waiting]
+    set_lines.show_list(found)
 
 
 def _one(ledger: Ledger, name: str, user: str | None) -> DictRow:
@@ -79,22 +71,3 @@ def _one(ledger: Ledger, name: str, user: str | None) -> DictRow:
     if len(rows) > 1:
         raise PermanentError("Several users have a set of that name; say --user.")
     return rows[0]
-
-
-def _show(receipt: set_lines.SetReceipt) -> None:
-    line = receipt.set
-    console.data(f"set       {line.name} of {line.user}")
-    console.data(f"state     {line.state}")
-    columns = ("part", "job", "file", "state", "")
-    notes = ("" if part.here else "not there" for part in line.parts)
-    rows = [(p.part, str(p.job)[:8], p.file, p.state, note)
-            for p, note in zip(line.parts, notes, strict=True)]  # fmt: skip
-    console.table(columns, rows)
-    for note_line in set_lines.notes(line):
-        console.data(note_line)
-    counts = receipt.records
-    console.data(
-        f"records   {counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} "
-        f"duplicate + {counts.quarantined} quarantined"
-    )
-    set_lines.show_index(receipt.index)

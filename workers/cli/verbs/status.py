@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import typer
@@ -18,19 +21,33 @@ from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks.runtime import alerts
 from workers import watching
-from workers.cli import check, connect, console, set_lines
+from workers.cli import check, columns, connect, console, progress, set_lines
+from workers.cli.columns import Column, Shape
 from workers.cli.options import Json
+from workers.cli.progress import Progress
 from workers.embedded import machine, program_states, stop
 from workers.settings import load
 from workers.stores import thresholds
 
-if TYPE_CHECKING:
-    from rich.console import Group
-
+#: What a narrow terminal leaves out first: how a job works, then how it went; never which it is.
 _COLUMNS = (
-    "job", "user", "file", "state", "stage", "chunks", "records", "duplicates", "quarantined",
-    "age",
-)  # fmt: skip
+    Column("job"),
+    Column("user", Shape.CUT, drop=4),
+    Column("file", Shape.CUT, least=13),
+    Column("state"),
+    Column("stage", drop=7),
+    Column("chunks", drop=8),
+    Column("records"),
+    Column("duplicates", drop=6),
+    Column("quarantined", drop=3),
+    Column("done", drop=2),
+    Column("time", drop=1),
+    Column("age", drop=5),
+)
+#: The cells that change though nothing happens to a job.
+_CLOCKS = 2
+#: Rows of jobs and lines of notes that `status -w` shows on the lowest terminal.
+_LEAST_ROWS = 3
 _BAD = ("failed", "rejected")
 _ORDER = {str(stage): n for n, stage in enumerate(Stage)}
 
@@ -64,7 +81,7 @@ def status(
         elif json:
             console.as_json(msgspec.to_builtins(snapshot(lake, job), enc_hook=str))
         else:
-            _print(snapshot(lake, job))
+            show(snapshot(lake, job))
 
 
 def jobs(
@@ -75,11 +92,17 @@ def jobs(
     """List every job, the latest first."""
     with connect.services(load()) as lake:
         rows = lake.ledger.rows("jobs", "recent_jobs", user=user, n=number)
-        facts = [job_facts(row, None, _alert(lake, row)) for row in rows]
+        now = _progress(lake, rows)
+        facts = [job_facts(row, None, _alert(lake, row), now.get(row["id"])) for row in rows]
     if json:
         console.as_json(facts)
     else:
-        console.table(_COLUMNS, [line(fact) for fact in facts])
+        show_jobs(facts)
+
+
+def show_jobs(facts: Sequence[Mapping[str, Any]], now: datetime | None = None) -> None:
+    """Print a line for each job, with its age at a time."""
+    console.table(_COLUMNS, [line(fact, now) for fact in facts])
 
 
 def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
@@ -88,10 +111,10 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
         rows = lake.ledger.rows("jobs", "recent_jobs", user=None, n=20)
     else:
         rows = [connect.find_job(lake.ledger, job)]
-    waits = _waits(lake)
+    waits, now = _waits(lake), _progress(lake, rows)
     facts = [
         {
-            **job_facts(row, _stage(lake, row), _alert(lake, row)),
+            **job_facts(row, _stage(lake, row), _alert(lake, row), now.get(row["id"])),
             "waits": waits.get(str(row["id"]), {}),
         }
         for row in rows
@@ -100,6 +123,11 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
     worth_saying = [line for line in shown if [*set_lines.notes(line)]]
     failing = failing_steps(lake.ledger)
     return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, _services(lake))
+
+
+def _progress(lake: connect.Services, rows: Sequence[DictRow]) -> dict[UUID, Progress]:
+    """Return how far those of the jobs are that have not ended."""
+    return progress.of_jobs(lake.ledger, [r["id"] for r in rows if r["completed_at"] is None])
 
 
 def _vectors(lake: connect.Services) -> Iterator[dict[str, Any]]:
@@ -133,7 +161,7 @@ def _piece(row: Mapping[str, Any]) -> str | None:
     return str(row["subject"]) or None
 
 
-def describe_failure(failing: Mapping[str, Any]) -> str:
+def _failing_line(failing: Mapping[str, Any]) -> str:
     """Return one such failure as a line."""
     of = f" of {failing['of']}" if failing["of"] else ""
     times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
@@ -164,8 +192,10 @@ def _alert(lake: connect.Services, row: DictRow) -> str | None:
     return alerts.line(lake.reader, thresholds(lake.settings), row)
 
 
-def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> dict[str, Any]:
-    """Return the facts of one job."""
+def job_facts(
+    row: Mapping[str, Any], stage: str | None, alert: str | None, now: Progress | None = None
+) -> dict[str, Any]:
+    """Return the facts of one job; `now` is how far an open one is."""
     ended, code = row["completed_at"], row["error_code"]
     return {
         "job": str(row["id"]),
@@ -182,6 +212,8 @@ def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> d
         "quarantined": row["records_quarantined"],
         "created_at": row["created_at"],
         "completed_at": ended,
+        "duration_s": progress.duration_s(row),
+        "progress": now and now.facts(),
         "duplicate_of": row["duplicate_of"] and str(row["duplicate_of"]),
         "alert": alert,
         "error_code": code,
@@ -191,8 +223,9 @@ def job_facts(row: Mapping[str, Any], stage: str | None, alert: str | None) -> d
     }
 
 
-def line(fact: Mapping[str, Any]) -> list[object]:
-    """Return one job as a row of the table."""
+def line(fact: Mapping[str, Any], now: datetime | None = None) -> list[object]:
+    """Return one job as a row of the table, with its age at a time; without one, now."""
+    done, time_ = _vector_progress(fact)
     return [
         fact["job"][:8],
         fact["user"],
@@ -203,8 +236,31 @@ def line(fact: Mapping[str, Any]) -> list[object]:
         fact["loaded"],
         fact["duplicate"],
         fact["quarantined"],
-        console.age(fact["created_at"]),
+        done,
+        time_,
+        console.age(fact["created_at"], now),
     ]
+
+
+def _vector_progress(fact: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the share of a job that is done, and the time that it took or has left, if known."""
+    if fact["duration_s"] is not None:
+        return "", f"took {console.span(fact['duration_s'])}"
+    if not fact["progress"]:
+        return "", ""
+    now = msgspec.convert(fact["progress"], Progress)
+    left = f"{console.span(now.left_s)} left" if now.left_s else ""
+    return "" if now.share is None else f"{now.share:.0%}", left
+
+
+def _progress_line(facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield how far the open jobs are, all together."""
+    found = [(fact, fact["progress"]) for fact in facts if fact.get("progress")]
+    begun = [(f, msgspec.convert(p, Progress)) for f, p in found if p["running_s"] is not None]
+    if begun:
+        who = begun[0][0]["job"][:8] if len(begun) == 1 else f"{len(begun)} jobs"
+        words = progress.words(progress.together([now for _, now in begun]))
+        yield f"{who}: {words}"
 
 
 def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
@@ -230,21 +286,22 @@ def status_lines(shot: Snapshot) -> Iterator[str]:
 
     Failures, items that could not be taken in, then missing parts.
     """
+    yield from _progress_line(shot.jobs)
     yield from causes(shot.jobs)
     yield from watching.report_lines(shot.services["watchers"])
     for line in shot.sets:
         yield from set_lines.notes(line)
     for vectors in shot.vectors:
-        yield _vector_progress(**vectors)
-    yield from map(describe_failure, shot.failing)
+        yield _vectors_line(**vectors)
+    yield from map(_failing_line, shot.failing)
 
 
-def _vector_progress(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
+def _vectors_line(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
     total = have + waiting + given_up
-    progress = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
+    have_line = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
     if not given_up:
-        return progress
-    return f"{progress}, {given_up:,} were given up; try again: datapunk embed --model {model}"
+        return have_line
+    return f"{have_line}, {given_up:,} were given up; try again: datapunk embed --model {model}"
 
 
 def _services(lake: connect.Services) -> dict[str, Any]:
@@ -275,14 +332,15 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     if stopped:
         yield f"not running: {', '.join(stopped)}; see: datapunk doctor"
     free = services["disk_free_mb"] / 1024
-    yield f"open jobs: {services['open_jobs']}   scanner: {services['scanner']}"
+    yield f"open jobs: {services['open_jobs']}; scanner: {services['scanner']}"
     yield f"disk: {free:.1f} GB free"
 
 
-def _print(shot: Snapshot) -> None:
-    console.table(_COLUMNS, [line(fact) for fact in shot.jobs])
+def show(shot: Snapshot, now: datetime | None = None) -> None:
+    """Print jobs and what to know of them; the services go to standard error."""
+    show_jobs(shot.jobs, now)
     for text in status_lines(shot):
-        console.data(text)
+        console.note(text)
     for text in footer(shot.services):
         console.say(text)
 
@@ -292,20 +350,47 @@ def _watch(lake: connect.Services, job: str | None) -> None:
         _watch_lines(lake, job)
         return
     from rich.live import Live  # noqa: PLC0415 - for a terminal alone
+    from rich.text import Text  # noqa: PLC0415
 
     with Live(refresh_per_second=4) as live:
         while True:
-            live.update(_live_view(snapshot(lake, job)))
+            size = shutil.get_terminal_size()
+            text = "\n".join(screen(snapshot(lake, job), size.columns, size.lines))
+            live.update(Text(text, no_wrap=True, overflow="ignore"))
             time.sleep(1)
 
 
-def _live_view(shot: Snapshot) -> Group:
-    from rich.console import Group  # noqa: PLC0415 - for a terminal alone
-    from rich.text import Text  # noqa: PLC0415
+def screen(shot: Snapshot, width: int, height: int, now: datetime | None = None) -> list[str]:
+    """Return lines that fit a terminal: jobs, open ones first, notes, and always the services."""
 
-    cells = [[console.cell(value) for value in line(fact)] for fact in shot.jobs]
-    notes = [*status_lines(shot), "", *footer(shot.services)]
-    return Group(console.rich_table(_COLUMNS, cells), *(Text(console.printable(n)) for n in notes))
+    def folded(texts: Iterable[str]) -> list[str]:
+        return [
+            part for t in texts for part in console.prose(console.printable(t), width).split("\n")
+        ]
+
+    foot, notes = folded(footer(shot.services)), folded(status_lines(shot))
+    room = max(height - len(foot) - 2, 2 * _LEAST_ROWS)  # without headings and a blank line
+    facts = shot.jobs
+    if len(facts) + len(notes) > room:
+        facts = sorted(facts, key=lambda fact: fact["completed_at"] is not None)
+    most = max(room - len(notes), room // 2)
+    jobs = _some([[*map(console.cell, line(fact, now))] for fact in facts], most, width)
+    return [*jobs, *_first(notes, room - len(jobs) + 1), "", *foot]
+
+
+def _some(cells: list[list[str]], most: int, width: int) -> list[str]:
+    """Return the first rows of the table, and how many more there are."""
+    shown = cells if len(cells) <= most else cells[: most - 1]
+    lines = columns.lines(_COLUMNS, shown, width)
+    if len(shown) < len(cells):
+        lines.append(f"… and {len(cells) - len(shown)} more; see: datapunk jobs")
+    return lines
+
+
+def _first(notes: list[str], most: int) -> list[str]:
+    if len(notes) <= most:
+        return notes
+    return [*notes[: max(most - 1, 0)], "… and more; see: datapunk status"]
 
 
 def _watch_lines(lake: connect.Services, job: str | None) -> None:
@@ -313,7 +398,7 @@ def _watch_lines(lake: connect.Services, job: str | None) -> None:
     printed: dict[str, list[str]] = {}
     while True:
         for fact in snapshot(lake, job).jobs:
-            cells = [console.cell(value) for value in line(fact)][:-1]
+            cells = [console.cell(value) for value in line(fact)][:-_CLOCKS]
             if printed.get(fact["job"]) != cells:
                 printed[fact["job"]] = cells
                 print("  ".join(cells), flush=True)
