@@ -12,6 +12,7 @@ from schemas.errors import PermanentError
 from schemas.progress import JobStatus
 from workers.cli import connect, console, receipts, waiting
 from workers.cli.options import Json
+from workers.embedded.flower import tasks_page
 from workers.settings import load
 
 Job = Annotated[str, typer.Argument(help="A job, by its id or how it begins.")]
@@ -34,6 +35,8 @@ def receipt(job: Job, json: Json = False) -> None:
         console.as_json(gathered)
     else:
         receipts.show(gathered)
+        if page := tasks_page(lake.settings, str(gathered.job)[:8]):
+            console.say(f"its tasks: {page}")
 
 
 def verify(

@@ -21,6 +21,7 @@ from workers import watching
 from workers.cli import check, connect, console, set_lines
 from workers.cli.options import Json
 from workers.embedded import machine, program_states, stop
+from workers.embedded.flower import tasks_page
 from workers.settings import load
 from workers.stores import thresholds
 
@@ -99,7 +100,9 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
     shown = set_lines.of_jobs(lake.ledger, [row["id"] for row in rows])
     worth_saying = [line for line in shown if [*set_lines.notes(line)]]
     failing = failing_steps(lake.ledger)
-    return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, _services(lake))
+    page = tasks_page(lake.settings, job and facts[0]["job"][:8])
+    services = {**_services(lake), "flower": page}
+    return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, services)
 
 
 def _vectors(lake: connect.Services) -> Iterator[dict[str, Any]]:
@@ -277,6 +280,8 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     free = services["disk_free_mb"] / 1024
     yield f"open jobs: {services['open_jobs']}   scanner: {services['scanner']}"
     yield f"disk: {free:.1f} GB free"
+    if services["flower"]:
+        yield f"tasks: {services['flower']}"
 
 
 def _print(shot: Snapshot) -> None:
