@@ -49,7 +49,7 @@ from tasks.ingest.finish import (
     whereabouts,
 )
 from tasks.maintenance import recovery
-from tasks.runtime import alerts, dispatch, steps, temp_dirs
+from tasks.runtime import alerts, dispatch, receipt_files, steps, temp_dirs
 from tasks.runtime.context import Runtime
 from tasks.runtime.stage_runner import Ending
 
@@ -189,7 +189,7 @@ _LOCK = 7_215_002
 _STEPS = (
     "dead_lettered", "freed", "sets",
     "recovered", "sent_again", "started", "indexed", "turns", "counted",
-    "compared", "scored",
+    "compared", "scored", "receipts",
 )  # fmt: skip
 
 #: Seconds for indexing and comparing while rows come in: enough for a batch or two; none in the
@@ -224,6 +224,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "counted": lambda: count_waiting(run),
                 "compared": lambda: compare_waiting(run, **share),
                 "scored": lambda: score_changed(run),
+                "receipts": lambda: receipt_files.write_due(run),
             }
             return {step: steps.alone(run, step, work[step], 0) for step in _STEPS}
         finally:
@@ -487,5 +488,6 @@ def _bring_back(folders: Folders, job: dict[str, Any], archived: Path | None) ->
     """Move the original back into the work folder, and remove its error file."""
     original = folders.original(job["id"], job["source_name"])
     if archived is not None and archived != original:
+        receipt_files.remove(folders, archived, job)
         move(archived, original)
         archived.with_name(archived.name + ".error.txt").unlink(missing_ok=True)

@@ -6,8 +6,11 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 OK, FAILED, USAGE, QUARANTINED, DOWN, INTERRUPTED = 0, 1, 2, 3, 69, 130
+
+#: Where an answer goes that is for a file, and how wide its lines may be.
+_PAPER: ContextVar[tuple[StringIO, int] | None] = ContextVar("paper", default=None)
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -27,7 +33,22 @@ def say(message: str) -> None:
 
 def data(line: str) -> None:
     """Print a line of the answer."""
+    if (paper := _PAPER.get()) is not None:
+        for part in shown(line).split("\n"):
+            paper[0].writelines(f"{each}\n" for each in fitted(part, paper[1]))
+        return
     print(shown(line))
+
+
+@contextmanager
+def on_paper(width: int) -> Iterator[StringIO]:
+    """Collect the answer of this block as text, in lines of at most `width` columns."""
+    text = StringIO()
+    token = _PAPER.set((text, width))
+    try:
+        yield text
+    finally:
+        _PAPER.reset(token)
 
 
 def as_json(value: Any) -> None:
@@ -53,7 +74,10 @@ def _visible(character: str) -> str:
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table on a terminal; aligned plain lines elsewhere."""
     cells = [[cell(value) for value in row] for row in rows]
-    if sys.stdout.isatty():
+    if (paper := _PAPER.get()) is not None:
+        for line in table_on_paper(columns, cells, paper[1]):
+            data(line)
+    elif sys.stdout.isatty():
         from rich.console import Console  # noqa: PLC0415 - for a terminal alone
 
         Console().print(rich_table(columns, cells))
@@ -101,6 +125,45 @@ def plain(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
     rows = [list(columns), *map(list, cells)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+#: How far the texts of a receipt stand from the left.
+_INDENT = 10
+
+
+def table_on_paper(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], width: int
+) -> Iterator[str]:
+    """Yield a table as plain lines if they fit, else each row as lines of a name and a value."""
+    from rich.cells import cell_len  # noqa: PLC0415 - for a file alone
+
+    lines = plain(columns, cells)
+    if all(cell_len(line) <= width for line in lines):
+        yield from lines
+        return
+    for row in cells:
+        (heading, first), *rest = zip(columns, row, strict=True)
+        yield f"{heading:<{_INDENT - 2}}  {first}"
+        for name, value in rest:
+            if value:
+                yield f"{'':{_INDENT}}{name} {value}"
+
+
+def fitted(line: str, width: int) -> Iterator[str]:
+    """Yield a line in parts of at most `width` columns, the later ones indented as a receipt is."""
+    from rich.cells import cell_len  # noqa: PLC0415 - for a file alone
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    if cell_len(line) <= width:
+        yield line
+        return
+    head, rest = line[:_INDENT], line[_INDENT:]
+    if head.strip() and not head.endswith(" "):
+        head, rest = "", line
+    for n, part in enumerate(Text(rest).wrap(Console(), width - _INDENT, overflow="fold")):
+        begin = f"{'':{_INDENT}}" if n else head
+        yield f"{begin}{part.plain.rstrip()}"
 
 
 def age(since: datetime, now: datetime | None = None) -> str:

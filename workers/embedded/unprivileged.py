@@ -29,7 +29,7 @@ from schemas.folders import Folders
 from workers.settings import Settings
 
 USER = "datapunk-db"
-_MADE = """\
+_MAKING = """\
 datapunk: you are root, and neither Postgres nor what reads your files may be.
 datapunk: making the system user {name} for them: no password, no home.
 datapunk: to remove it, first delete the data folder; then: userdel {name}"""
@@ -95,7 +95,7 @@ def _new_user(name: str) -> pwd.struct_passwd | None:
     """Return a new system user without home or shell; None where this system can't make one."""
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if useradd:
-        print(_MADE.format(name=name), file=sys.stderr)
+        print(_MAKING.format(name=name), file=sys.stderr)
         command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent"]
         subprocess.run(
             [*command, "--shell", "/usr/sbin/nologin", name], check=False, capture_output=True

@@ -22,7 +22,7 @@ from tasks.derived import (
 )
 from tasks.ingest import export_sets
 from tasks.maintenance import reconcile
-from tasks.runtime import dispatch, steps
+from tasks.runtime import dispatch, receipt_files, steps
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, Driver, counts, zipped
 from tests.tasks.derived.test_likeness import mails, text
@@ -50,6 +50,7 @@ PIECES = {
     "counted": (lake_statistics, "count_user"),
     "compared": (near_duplicates, "compare_user"),
     "scored": (quality_scores, "score_job"),
+    "receipts": (receipt_files, "write_due"),
 }
 
 

@@ -101,7 +101,8 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
     worth_saying = [line for line in shown if [*set_lines.notes(line)]]
     failing = failing_steps(lake.ledger)
     page = tasks_page(lake.settings, job and facts[0]["job"][:8])
-    services = {**_services(lake), "flower": page}
+    given_up = sum(row["given_up"] for row in lake.ledger.rows("notices", "states"))
+    services = {**_services(lake), "flower": page, "messages_given_up": given_up}
     return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, services)
 
 
@@ -240,6 +241,8 @@ def said_of(shot: Snapshot) -> Iterator[str]:
     for vectors in shot.vectors:
         yield _how_far(**vectors)
     yield from map(told, shot.failing)
+    if given_up := shot.services["messages_given_up"]:
+        yield f"messages: {given_up} were given up in the last week; run: datapunk notify --test"
 
 
 def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
