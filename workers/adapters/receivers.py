@@ -53,12 +53,12 @@ def receivers(settings: Settings) -> list[AppriseReceiver]:
     try:
         with warnings.catch_warnings():  # it imports what newer versions of Python have no longer
             warnings.simplefilter("ignore", DeprecationWarning)
-            return _made(addresses)
+            return _checked(addresses)
     except ImportError:
         raise ConfigurationError(_MISSING) from None
 
 
-def _made(addresses: list[str]) -> list[AppriseReceiver]:
+def _checked(addresses: list[str]) -> list[AppriseReceiver]:
     import apprise  # noqa: PLC0415 - an extra, and only where it is wanted
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its lines hold addresses

@@ -141,12 +141,13 @@ def table_on_paper(
     if all(cell_len(line) <= width for line in lines):
         yield from lines
         return
+    names = max(map(len, columns[1:]), default=0)
     for row in cells:
         (heading, first), *rest = zip(columns, row, strict=True)
         yield f"{heading:<{_INDENT - 2}}  {first}"
         for name, value in rest:
             if value:
-                yield f"{'':{_INDENT}}{name} {value}"
+                yield f"{'':{_INDENT}}{name:<{names}}  {value}"
 
 
 def fitted(line: str, width: int) -> Iterator[str]:

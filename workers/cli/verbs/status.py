@@ -241,7 +241,7 @@ def said_of(shot: Snapshot) -> Iterator[str]:
     for vectors in shot.vectors:
         yield _how_far(**vectors)
     yield from map(told, shot.failing)
-    if given_up := shot.services["messages_given_up"]:
+    if given_up := shot.services.get("messages_given_up"):
         yield f"messages: {given_up} were given up in the last week; run: datapunk notify --test"
 
 
@@ -283,7 +283,7 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     free = services["disk_free_mb"] / 1024
     yield f"open jobs: {services['open_jobs']}   scanner: {services['scanner']}"
     yield f"disk: {free:.1f} GB free"
-    if services["flower"]:
+    if services.get("flower"):
         yield f"tasks: {services['flower']}"
 
 
