@@ -18,3 +18,7 @@ SELECT archived_path FROM imports.jobs WHERE id = %(job_id)s AND completed_at IS
 -- name: files
 -- Count the files of a job.
 SELECT count(*) FROM imports.files WHERE job_id = %(job_id)s;
+
+-- name: is_due
+-- Tell whether the receipt of a job is to be written.
+SELECT count(*) > 0 AS due FROM imports.receipts_due WHERE job_id = %(job_id)s;

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from psycopg.rows import DictRow
+
+from schemas.tally import Tally
 from workers.cli import connect, console, receipts
 from workers.settings import Settings
 
@@ -20,12 +23,22 @@ def text(settings: Settings, job_id: UUID) -> str:
         (files,) = lake.ledger.rows("receipts", "files", job_id=job_id)
         with console.on_paper(WIDTH) as paper:
             if files["count"] > _MOST_FILES:
-                console.data(f"job       {job_id}")
-                console.data(f"files     {files['count']}, too many for this file")
+                _in_short(row, files["count"])
             else:
                 receipts.show(receipts.gather(lake, row))
             _foot(str(job_id)[:8])
     return paper.getvalue()
+
+
+def _in_short(row: DictRow, files: int) -> None:
+    counts = Tally.of_job(row)
+    console.data(f"job       {row['id']}")
+    console.data(f"state     {row['status']}")
+    console.data(f"files     {files}, too many to list here")
+    console.data(
+        f"records   {counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} duplicate + "
+        f"{counts.quarantined} quarantined"
+    )
 
 
 def _foot(short: str) -> None:

@@ -164,6 +164,28 @@ def test_verify_reads_it(run: Runtime, imported: Imported, reader: Any) -> None:
     assert found() == []
 
 
+def test_of_very_many_files_it_has_the_numbers_alone(
+    run: Runtime, imported: Imported, reader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipt_file, "_MOST_FILES", 0)
+    job = imported(ANA, "rows.ndjson", BAD)
+    text = _beside(run, job).read_text()
+    assert "files     1, too many to list here\n" in text
+    assert "records   4 seen = 2 loaded + 0 duplicate + 2 quarantined\n" in text
+    proof = verify.verify(run, reader, job)
+    assert [each.ok for each in proof if each.check == "receipt file"] == [True]
+
+
+def test_verify_waits_for_one_that_is_due(run: Runtime, imported: Imported, reader: Any) -> None:
+    job = imported(ANA, "rows.ndjson", BAD)
+    roll_back(run, job["user_id"], job["id"])
+    (row,) = run.ledger.rows("jobs", "one_job", prefix=str(job["id"]))
+    found = [each for each in verify.verify(run, reader, row) if each.check == "receipt file"]
+    assert [(each.ok, each.detail) for each in found] == [
+        (True, "the reconciler is about to write it again")
+    ]
+
+
 def test_of_two_that_write_one_leaves_it_to_the_other(
     run: Runtime, drop: Callable[[str, str, bytes], UUID], driver: Driver, database: Database
 ) -> None:
