@@ -1647,8 +1647,6 @@ CREATE INDEX jobs_by_set ON imports.jobs USING btree (set_id) WHERE (set_id IS N
 
 CREATE INDEX jobs_by_time ON imports.jobs USING btree (user_id, created_at DESC);
 
-CREATE INDEX jobs_ended ON imports.jobs USING btree (completed_at);
-
 CREATE UNIQUE INDEX jobs_one_archive ON imports.jobs USING btree (user_id, sha256) WHERE (outcome IS NULL);
 
 CREATE INDEX quarantine_by_code ON imports.quarantine USING btree (user_id, job_id, code);

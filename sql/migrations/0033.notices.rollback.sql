@@ -1,4 +1,3 @@
-DROP INDEX imports.jobs_ended;
 DROP TABLE imports.notices;
 DROP TABLE imports.receivers;
 DROP TRIGGER receipt_due ON imports.sets;

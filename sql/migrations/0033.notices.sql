@@ -39,6 +39,5 @@ CREATE TABLE imports.notices (
     noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (receiver, job_id, kind, of)
 );
-CREATE INDEX jobs_ended ON imports.jobs (completed_at);
 GRANT SELECT, INSERT, UPDATE, DELETE ON imports.receivers TO datapunk_ledger;
 GRANT SELECT, INSERT ON imports.notices TO datapunk_ledger;
