@@ -250,8 +250,9 @@ def behind(settings: Settings, count: int) -> dict[str, Any]:
             "analytics.day_of(at) FROM timeseries.locations",
             "TRUNCATE analytics.fingerprints, analytics.bands, analytics.uncompared",
             "DELETE FROM user_data.relations WHERE relation = 'near_duplicate_of'",
-            "INSERT INTO analytics.uncompared SELECT user_id, id, data_type, partition_at "
-            "FROM user_data.documents WHERE content IS NOT NULL",
+            "INSERT INTO analytics.uncompared "
+            "SELECT user_id, id, data_type, partition_at, record_key FROM user_data.documents "
+            "WHERE content IS NOT NULL",
         ):
             connection.execute(query)
         figures = {

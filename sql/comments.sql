@@ -212,6 +212,27 @@ COMMENT ON COLUMN imports.step_errors.first_at IS 'The first time.';
 COMMENT ON COLUMN imports.step_errors.last_at IS 'The last time.';
 COMMENT ON COLUMN imports.step_errors.again_at IS 'When it is tried again.';
 
+COMMENT ON TABLE imports.receipts_due IS
+    'Jobs whose receipt beside the original is to be written; a job may be here several times.';
+COMMENT ON COLUMN imports.receipts_due.id IS 'The order in which they became due.';
+COMMENT ON COLUMN imports.receipts_due.job_id IS 'The job.';
+
+COMMENT ON TABLE imports.receivers IS
+    'Who gets messages about jobs. A job that ended before a receiver was set is not reported to it.';
+COMMENT ON COLUMN imports.receivers.receiver IS
+    'The beginning of the SHA-256 of its address, which may hold a password.';
+COMMENT ON COLUMN imports.receivers.since IS 'When it was first seen in the settings.';
+
+COMMENT ON TABLE imports.notices IS 'A message about a job that was sent, or given up.';
+COMMENT ON COLUMN imports.notices.receiver IS 'To whom.';
+COMMENT ON COLUMN imports.notices.job_id IS 'The job.';
+COMMENT ON COLUMN imports.notices.kind IS
+    'ended: how the job ended; waits: it waits for something that a person must do.';
+COMMENT ON COLUMN imports.notices.of IS
+    'When the job ended, or was made: a job that is retried is reported again.';
+COMMENT ON COLUMN imports.notices.sent_at IS 'When it was sent; NULL: it was given up.';
+COMMENT ON COLUMN imports.notices.noted_at IS 'When this row was written.';
+
 COMMENT ON TABLE imports.capabilities IS
     'Extensions that the server could use beyond the required ones.';
 COMMENT ON COLUMN imports.capabilities.name IS 'The extension.';

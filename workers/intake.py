@@ -52,9 +52,9 @@ _SHA256 = re.compile(rb"\s*\\?([0-9a-fA-F]{64})(\s|$)")
 _SIDECAR_MOST = 4096
 #: Longest stored name, in bytes; shorter where a file system takes less than 255.
 _NAME_MOST = 200
-#: What is added to a name: the first letters of a job before it, and `.error.txt` after it. A
+#: What is added to a name: the first letters of a job before it, and `.receipt.txt` after it. A
 #: temporary name has its own limit (`pipeline/storage/atomic_files.py`).
-_ADDED = len("12345678-") + len(".error.txt")
+_ADDED = len("12345678-") + len(".receipt.txt")
 _CLAIM = "claim.json"
 _JOBS = queries("jobs")
 

@@ -15,6 +15,7 @@ from tasks.maintenance import reconcile, sweep
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime
 from workers.embedded.guard import Guard
+from workers.notifier import Notifier
 from workers.settings import Settings
 from workers.wiring import make_app, make_runtime
 
@@ -30,11 +31,16 @@ def run(settings: Settings, *, once: bool = False) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
     make_app(settings)
-    turns = Turns(make_runtime(settings), settings.reconcile_every_s)
+    runtime = make_runtime(settings)
+    turns, notifier = Turns(runtime, settings.reconcile_every_s), Notifier(settings, runtime)
+    if not once:
+        notifier.start(stop)
     guard = Guard(settings)
     while True:
         guard.look()
         turns.take()
+        if once:
+            notifier.turn()
         if once or stop.wait(settings.reconcile_every_s):
             return
 

@@ -298,6 +298,19 @@ class SettingFields(BaseSettings):
         description="The most processor time that unpacking one upload may take, in seconds.",
     )
 
+    notify: SecretStr | None = Field(
+        None,
+        description="Who gets a message when an import ends or waits for you: addresses of "
+        "Apprise, with blanks between, such as `ntfys://ntfy.sh/topic`, `jsons://host/path` (a "
+        "webhook) or `mailtos://user:password@host`. It needs `datapunk-lake[notify]`. Unset: "
+        "nothing is sent.",
+    )
+    notify_names: bool = Field(
+        False,
+        description="Whether these messages name file and user. Without, they hold the short id of "
+        "the job, its state and its numbers.",
+    )
+
     flower_address: str = Field(
         "127.0.0.1",
         description="Where Flower listens. Its health and metrics pages ask for no password, "

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
+from uuid import UUID
 
 import psutil
 import psycopg
@@ -81,7 +82,14 @@ def options(settings: Settings) -> context.Options:
             settings.privacy_policy, settings.privacy_key_file, presidio.names(settings)
         ),
         bound=lambda: _bound_apart(settings),
+        receipt=lambda job_id: _receipt(settings, job_id),
     )
+
+
+def _receipt(settings: Settings, job_id: UUID) -> str:
+    from workers.cli import receipt_file  # noqa: PLC0415 - at the end of a job alone
+
+    return receipt_file.text(settings, job_id)
 
 
 def _open_lake(settings: Settings) -> Lake:

@@ -218,7 +218,7 @@ FROM (
     ORDER BY id LIMIT %(n)s FOR UPDATE SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
-RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
+RETURNING c.id, c.job_id, c.kind, c.stage, c.embed, c.format;
 
 -- name: unsend
 -- Undo `send_unsent` for chunks whose messages the broker did not take.
@@ -246,7 +246,7 @@ FROM (
     ORDER BY o.id LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
-RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
+RETURNING c.id, c.job_id, c.kind, c.stage, c.embed, c.format;
 
 -- name: lost
 -- Mark chunks of some stages whose messages seem lost, the longest sent first. The caller knows
@@ -265,7 +265,7 @@ FROM (
     ORDER BY o.enqueued_at LIMIT %(n)s FOR UPDATE OF o SKIP LOCKED
 ) AS pick
 WHERE c.id = pick.id
-RETURNING c.id, c.job_id, c.kind, c.stage, c.embed;
+RETURNING c.id, c.job_id, c.kind, c.stage, c.embed, c.format;
 
 -- name: jobs_with_unsent
 -- Return the jobs with chunks that no message names yet.

@@ -20,7 +20,7 @@ from tasks.derived.search_index import index_waiting
 from tasks.ingest import export_sets
 from tasks.ingest.job_end import dead_letter, free_stranded
 from tasks.maintenance import recovery
-from tasks.runtime import dispatch, steps
+from tasks.runtime import dispatch, receipt_files, steps
 from tasks.runtime.context import Runtime
 
 #: Of two reconcilers one works; the other finds the lock taken and waits for its next turn.
@@ -28,7 +28,7 @@ _LOCK = 7_215_002
 _STEPS = (
     "dead_lettered", "freed", "sets",
     "recovered", "sent_again", "started", "indexed", "turns", "counted",
-    "compared", "scored",
+    "compared", "scored", "receipts",
 )  # fmt: skip
 
 #: Seconds for indexing and comparing while rows come in: enough for a batch or two; none in the
@@ -63,6 +63,7 @@ def reconcile(run: Runtime, *, window_s: float = 15.0, at_once: int = 500) -> di
                 "counted": lambda: count_waiting(run),
                 "compared": lambda: compare_waiting(run, **share),
                 "scored": lambda: score_changed(run),
+                "receipts": lambda: receipt_files.write_due(run),
             }
             return {step: steps.run_step(run, step, work[step], 0) for step in _STEPS}
         finally:

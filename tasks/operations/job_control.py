@@ -22,7 +22,7 @@ from sql.queries import queries
 from tasks.ingest import malware
 from tasks.ingest.archived_originals import find_original
 from tasks.ingest.job_end import begin_end, end_now, end_with
-from tasks.runtime import dispatch
+from tasks.runtime import dispatch, receipt_files
 from tasks.runtime.context import Runtime
 
 _TAKEN_BACK = "The job was rolled back; drop its original again instead."
@@ -127,5 +127,6 @@ def _bring_back(folders: Folders, job: dict[str, Any], archived: Path | None) ->
     """Move the original back into the work folder, and remove its error file."""
     original = folders.original(job["id"], job["source_name"])
     if archived is not None and archived != original:
+        receipt_files.remove(folders, archived, job)
         move(archived, original)
         archived.with_name(archived.name + ".error.txt").unlink(missing_ok=True)

@@ -7,6 +7,7 @@ that the source gives. No content is stored or shown: findings hold numbers and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from sql.store import Lake
 from tasks.operations.findings import Finding, is_sampled
 from tasks.operations.removed_content import check_removed
 from tasks.operations.verify_sources import Sources
+from tasks.runtime import receipt_files
 from tasks.runtime.context import Runtime
 
 #: The reconciler takes over an expired lease within a few turns.
@@ -41,6 +43,7 @@ def verify(
         *_ledger(reader, job),
         _policy(run, reader, job, deep=deep),
         _folders_gone(run, job),
+        *_receipt(run, job),
         *_spools(run, reader, job, deep),
     ]
     if job["status"] == JobStatus.DONE or (job["sha256"] and job["archived_path"]):
@@ -136,6 +139,25 @@ def _folders_gone(run: Runtime, job: Mapping[str, Any]) -> Finding:
         original = run.folders.data / job["archived_path"]
         left += [p.name for p in original.parent.glob(".*.part")]
     return _none("nothing left over", len(left), "work folders or temporary files are left")
+
+
+def _receipt(run: Runtime, job: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check that the receipt beside the original counts what the ledger counts.
+
+    There is none beside originals of failed jobs, or of jobs that ended before receipts were files.
+    """
+    file = receipt_files.receipt_of(run.folders.data / (job["archived_path"] or "x"), job["id"])
+    if file is None:
+        return
+    lines = file.read_text(encoding="utf-8").splitlines()
+    counted = [re.findall(r"\d+", line) for line in lines if line.startswith("records ")]
+    numbers = [str(n) for n in Tally.of_job(job).records().values()]
+    if counted == [numbers]:
+        yield Finding("receipt file", True, "")
+    elif run.ledger.rows("receipts", "is_due", job_id=job["id"])[0]["due"]:
+        yield Finding("receipt file", True, "the reconciler is about to write it again")
+    else:
+        yield Finding("receipt file", False, "it was altered: it counts other records")
 
 
 def _spools(run: Runtime, reader: Lake, job: Mapping[str, Any], deep: bool) -> Iterator[Finding]:

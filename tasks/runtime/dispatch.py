@@ -30,18 +30,31 @@ def task_name(stage: Stage) -> str:
     return TASK_PREFIX + stage
 
 
-def send(chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> None:
-    """Send the rest of a chunk's route, from `stage` on."""
+def send(
+    chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool, form: str | None = None
+) -> None:
+    """Send the rest of a chunk's route, from `stage` on; `form` is its format, to be shown."""
     stages = route(kind, embed=embed)
     rest = stages[stages.index(stage) :]
-    # Chunk first: Flower cuts long arguments and searches them.
     kwargs = {"chunk": chunk, "job_id": str(job_id)}
+    options = {"kwargsrepr": shown_as(chunk, job_id, form)}
     chain(
         *(
-            signature(task_name(s), kwargs=kwargs, immutable=True, options={"queue": QUEUES[s]})
+            signature(
+                task_name(s), kwargs=kwargs, immutable=True, options={**options, "queue": QUEUES[s]}
+            )
             for s in rest
         )
     ).apply_async()
+
+
+def shown_as(chunk: int, job_id: UUID, form: str | None) -> str:
+    """Return how Flower shows a task and finds it: the short id of its job, its chunk and format.
+
+    The whole id is the last: Flower searches all, and cuts what it shows.
+    """
+    of = {} if form is None else {"format": form}
+    return repr({"job": str(job_id)[:8], "chunk": chunk, **of, "job_id": str(job_id)})
 
 
 def send_turn(user_id: UUID, model: str) -> None:
@@ -91,7 +104,8 @@ def send_rows(ledger: Ledger, rows: Sequence[DictRow]) -> int:
 
 
 def _send_row(row: DictRow) -> None:
-    send(row["id"], row["job_id"], Kind(row["kind"]), Stage(row["stage"]), embed=row["embed"])
+    kind, stage = Kind(row["kind"]), Stage(row["stage"])
+    send(row["id"], row["job_id"], kind, stage, embed=row["embed"], form=row["format"])
 
 
 def top_up(ledger: Ledger, job_id: UUID, *, window: int, max_attempts: int) -> int:

@@ -24,7 +24,7 @@ from schemas.progress import ROUTES, Event, Kind, Stage
 from schemas.reasons import CLOSED, LASTING
 from sql.commit import Commit, ContentCommit
 from sql.store import Fenced, Ledger, OtherPolicy
-from tasks.runtime import dispatch
+from tasks.runtime import dispatch, receipt_files
 from tasks.runtime.context import Options, Runtime, as_ids, runtime
 
 log = structlog.get_logger("datapunk.shell")
@@ -232,6 +232,8 @@ def after(run: Runtime, lease: Lease) -> None:
         )
     if lease.stage is Stage.LOAD:
         dispatch.index_soon(lease.ref.user_id)
+    if lease.stage is Stage.FINISH:
+        receipt_files.write_soon(run, lease.ref.job_id)
 
 
 def _fenced(run: Runtime, lease: Lease) -> None:

@@ -11,11 +11,13 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import orjson
+from pydantic import SecretStr
 
 from pipeline import registry as formats
 from pipeline.privacy.policy import parse
@@ -39,6 +41,8 @@ from tasks.runtime.context import Runtime
 from tests.storm.disk import FullDisk
 from tests.support import sets
 from tests.support.lake import WORK, Database, Driver, FakeModels, FakeScanner, zipped
+from workers.cli import receipt_file
+from workers.settings import Settings
 from workers.watcher import Watcher
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +51,7 @@ _AT_REST = """
 SELECT (SELECT bool_and(completed_at IS NOT NULL) FROM imports.jobs)
     AND NOT EXISTS (SELECT FROM vectors.waiting)
     AND NOT EXISTS (SELECT FROM user_data.unindexed)
+    AND NOT EXISTS (SELECT FROM imports.receipts_due)
 """
 ANA = "ana@example.org"
 #: Far more turns than any fault needs.
@@ -199,7 +204,8 @@ def carry(
     if full_at is not None:
         disk.install()
     pools = [open_pool(urls[role]) for role in ("ledger", "ingest")]
-    run = _runtime(Path(data), Ledger(pools[0]), Lake(pools[1]))
+    settings = settings_of(Path(data), urls)
+    run = _runtime(Path(data), Ledger(pools[0]), Lake(pools[1]), settings)
     context.install(lambda: run)
     driver = Driver()
     dispatch.send, dispatch.send_turn = driver.send, driver.send_turn
@@ -228,11 +234,22 @@ def carry(
         Path(f"{data}.writes").write_text("\n".join(disk.names))
 
 
-def _runtime(data: Path, ledger: Ledger, lake: Lake) -> Runtime:
+def settings_of(data: Path, urls: Mapping[str, str]) -> Settings:
+    """The settings of the lake, for what makes receipts."""
+    roles = {f"{role}_url": SecretStr(urls[role]) for role in ("ledger", "reader", "ingest")}
+    return Settings(_env_file=None, data_dir=data, database_url=SecretStr(urls["admin"]), **roles)
+
+
+def _runtime(data: Path, ledger: Ledger, lake: Lake, settings: Settings | None = None) -> Runtime:
     mark = data.with_name(f"{data.name}.mark")
+    receipt = None if settings is None else partial(receipt_file.text, settings)
     return Runtime(
         options=context.Options(
-            retry_delay_s=0.0, max_attempts=3, slices=SliceLimits(records=4), dispatch_window=3
+            retry_delay_s=0.0,
+            max_attempts=3,
+            slices=SliceLimits(records=4),
+            dispatch_window=3,
+            receipt=receipt,
         ),
         folders=Folders(data),
         ledger=ledger,

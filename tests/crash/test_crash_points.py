@@ -31,6 +31,7 @@ from tasks.operations import verify
 from tests.crash import small_import
 from tests.support import progress, sets
 from tests.support.lake import Database, counts
+from workers.cli import receipt_file
 from workers.settings import Settings
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
@@ -70,6 +71,7 @@ _WRITES = [
           "archived_originals.archive_original", "job_control._bring_back")
       for part in ("mkdir", *_PARTS)),
     *(f"archived_originals.write_error:{part}" for part in ("mkdir", *_PARTS)),
+    *(f"receipt_files.write:{part}" for part in _PARTS),
 ]  # fmt: skip
 
 #: Rooms of commands and of what is made behind the load: their own temporary files go with them,
@@ -241,11 +243,22 @@ def check(lake: Lakeside) -> None:
             assert not bad, (job["source_name"], job["status"], bad)
             kept = hashlib.sha256((lake.data / job["archived_path"]).read_bytes()).hexdigest()
             assert kept == lake.dropped[job["source_name"]]
+            _receipt_is_exact(lake, job)
     finally:
         for pool in pools:
             pool.close()
     assert _left(lake.data) == []
     assert _blobs_are_whole(lake.data / "blobs")
+
+
+def _receipt_is_exact(lake: Lakeside, job: Mapping[str, Any]) -> None:
+    """Beside an original in `processed` lies the receipt as it is now; elsewhere there is none."""
+    original = lake.data / job["archived_path"]
+    beside = original.with_name(f"{original.name}.receipt.txt")
+    assert beside.exists() == job["archived_path"].startswith("processed/"), job["status"]
+    if beside.exists():
+        now = receipt_file.text(small_import.settings_of(lake.data, lake.urls), job["id"])
+        assert beside.read_text() == now
 
 
 def _left(data: Path) -> list[str]:
@@ -255,6 +268,8 @@ def _left(data: Path) -> list[str]:
     dropped = [str(f) for f in files if f.parts[0] == "staging" and len(f.parts) > 2]
     half = [str(f) for f in files if f.name.endswith(".part")]
     put_aside = sum(1 for f in files if f.parts[0] == "failed" and len(f.parts) > 2)
+    receipts = [f for f in files if f.name.endswith(".receipt.txt")]
+    assert all((data / f).with_name(f.name.removesuffix(".receipt.txt")).exists() for f in receipts)
     assert put_aside == 4, "the rejected and the empty file, each with its reason"
     return busy + dropped + half
 

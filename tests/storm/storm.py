@@ -292,7 +292,8 @@ class Storm:
         finally:
             for pool in (run.ledger.pool, run.lake.pool, reader.pool):
                 pool.close()
-        self._orphans({job["archived_path"] for job in jobs})
+        originals = {job["archived_path"] for job in jobs}
+        self._orphans(originals | {f"{name}.receipt.txt" for name in originals})
         self._ours()
         self._all_struck()
 

@@ -135,7 +135,9 @@ class Driver:
             embedding_backfill.in_background(run, *self.turns.popleft())
         raise AssertionError
 
-    def send(self, chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool) -> None:
+    def send(
+        self, chunk: int, job_id: UUID, kind: Kind, stage: Stage, *, embed: bool, form: Any = None
+    ) -> None:
         self.sent.append(Message(chunk, job_id, kind, stage, embed))
 
     def perform(self, stage: Stage, chunk: Any, job_id: Any) -> bool:

@@ -131,7 +131,7 @@ def test_every_stage_and_every_child_of_ours(place: Site, tmp_path: Path) -> Non
     assert not any("unreadable" in why for each in again.values() for why in each["passed"])
     assert place.ask("SELECT count(*) FROM imports.quarantine WHERE status = 'open'") == 2
     with_again = (
-        "INSERT INTO analytics.uncompared SELECT user_id, id, data_type, partition_at "
+        "INSERT INTO analytics.uncompared SELECT user_id, id, data_type, partition_at, record_key "
         "FROM user_data.documents RETURNING 1"
     )
     place.ask(f"WITH queued AS ({with_again}) SELECT count(*) FROM queued")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any, TextIO
 
 import msgspec
@@ -17,6 +20,9 @@ from workers.cli.columns import Column, Whole
 
 OK, FAILED, USAGE, QUARANTINED, DOWN, INTERRUPTED = 0, 1, 2, 3, 69, 130
 
+#: Where an answer goes that is for a file, and how wide its lines may be.
+_PAPER: ContextVar[tuple[StringIO, int] | None] = ContextVar("paper", default=None)
+
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 #: Below this width a receipt is printed in blocks: its tables would lose columns.
 WIDE = 120
@@ -25,10 +31,29 @@ _FIELD = 10
 
 
 def width(stream: TextIO | None = None) -> int | None:
-    """Return the width of the terminal in cells; None where the output goes to no terminal."""
+    """Return the width of the terminal or paper in cells; None where the output goes to neither."""
+    if stream is None and (paper := _PAPER.get()) is not None:
+        return paper[1]
     if not (stream or sys.stdout).isatty():
         return None
     return shutil.get_terminal_size().columns
+
+
+@contextmanager
+def on_paper(columns: int) -> Iterator[StringIO]:
+    """Collect the answer of this block as text, in lines of `columns` cells."""
+    text = StringIO()
+    token = _PAPER.set((text, columns))
+    try:
+        yield text
+    finally:
+        _PAPER.reset(token)
+
+
+def _answer(text: str) -> None:
+    """Print a part of the answer: on standard output, or on paper."""
+    paper = _PAPER.get()
+    print(text, file=sys.stdout if paper is None else paper[0])
 
 
 def say(message: str) -> None:
@@ -38,12 +63,12 @@ def say(message: str) -> None:
 
 def data(line: str) -> None:
     """Print a line of the answer."""
-    print(printable(line))
+    _answer(printable(line))
 
 
 def note(text: str) -> None:
     """Print a line of prose of the answer, wrapped at words; commands in it stay whole."""
-    print(_prose(text, width()))
+    _answer(_prose(text, width()))
 
 
 def _prose(text: str, room: int | None) -> str:
@@ -60,7 +85,7 @@ def prose(line: str, room: int | None) -> str:
 
 def whole(line: str) -> None:
     """Print a name or path on a line of its own, which nothing breaks, so that it can be copied."""
-    print(cell(line))
+    _answer(cell(line))
 
 
 def say_whole(line: str) -> None:
@@ -72,13 +97,13 @@ def field(name: str, *parts: str) -> None:
     """Print a line of a receipt: its name, then its text; parts that are `Whole` stay whole."""
     texts = [Whole(cell(part)) if isinstance(part, Whole) else cell(part) for part in parts]
     first = f"{name:<{_FIELD - 1}} "
-    print(layout.wrapped(texts, width(), first=first, hang=" " * _FIELD))
+    _answer(layout.wrapped(texts, width(), first=first, hang=" " * _FIELD))
 
 
 def as_json(value: Any) -> None:
     """Print the answer for programs: one JSON document."""
     text = msgspec.json.encode(value, enc_hook=str)
-    print(msgspec.json.format(text, indent=2).decode())
+    _answer(msgspec.json.format(text, indent=2).decode())
 
 
 def printable(value: object) -> str:
@@ -99,19 +124,22 @@ def table(columns: Sequence[Column | str], rows: Sequence[Sequence[object]]) -> 
     """Print a table: as wide as the terminal, or aligned plain lines elsewhere."""
     cells = [[cell(value) for value in row] for row in rows]
     heading, *lines = layout.lines(columns, cells, width())
-    typer.echo(typer.style(heading, bold=True))
+    if _PAPER.get() is None:
+        typer.echo(typer.style(heading, bold=True))
+    else:
+        _answer(heading)
     for line in lines:
-        print(line)
+        _answer(line)
 
 
 def block(heading: str, lines: Mapping[str, str]) -> None:
     """Print a heading and lines of a name and a text, as wide as the terminal."""
-    print(cell(heading))
+    _answer(cell(heading))
     indent = max(map(len, lines)) + 2
     for name, text in lines.items():
         if text:
             first = f"    {name:<{indent}}"
-            print(layout.wrapped([cell(text)], width(), first=first, hang=" " * len(first)))
+            _answer(layout.wrapped([cell(text)], width(), first=first, hang=" " * len(first)))
 
 
 def cell(value: object) -> str:

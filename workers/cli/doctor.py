@@ -20,6 +20,7 @@ from sql import migrate
 from sql.queries import queries
 from workers import down, watching, wiring
 from workers.adapters import presidio
+from workers.adapters.receivers import receivers
 from workers.cli import version
 from workers.cli.check import Check, Level, scanner
 from workers.embedded import local_servers, machine, program_states, stop
@@ -36,7 +37,7 @@ def examine(settings: Settings) -> list[Check]:
     """Return every check, in the order in which they depend on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _parsers, _model, _names, _processes, _intake, _imports, _steps,
+        _scanner, _parsers, _model, _names, _processes, _intake, _imports, _steps, _messages,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -262,3 +263,17 @@ def _steps(settings: Settings) -> Iterator[Check]:
         yield Check("warn", "background steps", detail, "datapunk status, and the logs")
     if not rows:
         yield Check("ok", "background steps", "no step fails")
+
+
+def _messages(settings: Settings) -> Iterator[Check]:
+    """Check that the addresses of messages can be used, and that none was given up lately."""
+    chosen = receivers(settings)
+    if not chosen:
+        return
+    with psycopg.connect(settings.url("ledger"), connect_timeout=3) as connection:
+        rows = connection.execute(queries("notices")["states"]).fetchall()
+    if given_up := sum(row[4] for row in rows):
+        detail = f"{given_up} were given up in the last week"
+        yield Check("warn", "messages", detail, "datapunk notify --test")
+    else:
+        yield Check("ok", "messages", f"to {len(chosen)} receivers")

@@ -78,6 +78,11 @@ VERBS = (
         "reparse",
         "Read originals again by a format's present version; change only rows that differ.",
     ),
+    Verb(
+        "notify",
+        "notify",
+        "List who gets messages about imports, and what was not delivered; `--test` sends one.",
+    ),
     Verb("watch", "processes", "Import files that are dropped into staging/<user>/."),
     Verb("worker", "processes", "Run a Celery worker in this process."),
     Verb(

@@ -29,6 +29,10 @@ from schemas.folders import Folders
 from workers.settings import Settings
 
 USER = "datapunk-db"
+_MAKING = """\
+datapunk: you are root, and neither Postgres nor what reads your files may be.
+datapunk: making the system user {name} for them: no password, no home.
+datapunk: to remove it, first delete the data folder; then: userdel {name}"""
 _ROOMS = ("schemas", "pipeline", "sql", "tasks", "workers", "celeryconfig.py")
 
 
@@ -91,6 +95,7 @@ def _new_user(name: str) -> pwd.struct_passwd | None:
     """Return a new system user without home or shell; None where this system can't make one."""
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if useradd:
+        print(_MAKING.format(name=name), file=sys.stderr)
         command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent"]
         subprocess.run(
             [*command, "--shell", "/usr/sbin/nologin", name], check=False, capture_output=True

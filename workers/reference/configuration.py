@@ -17,6 +17,7 @@ _SECTIONS = {
     "chunk_records": "Work",
     "settle_s": "Watching",
     "max_upload_bytes": "Limits of an upload",
+    "notify": "Messages",
     "flower_address": "Flower",
     "log_level": "Logs",
 }

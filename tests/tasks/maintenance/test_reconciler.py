@@ -22,7 +22,7 @@ from tasks.derived import (
 )
 from tasks.ingest import export_sets
 from tasks.maintenance import reconcile, sweep
-from tasks.runtime import dispatch, steps
+from tasks.runtime import dispatch, receipt_files, steps
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, Driver, zipped
 from tests.tasks.derived.test_likeness import mails, text
@@ -50,6 +50,7 @@ PIECES = {
     "counted": (lake_statistics, "count_user"),
     "compared": (near_duplicates, "compare_user"),
     "scored": (quality_scores, "score_job"),
+    "receipts": (receipt_files, "write_due"),
 }
 
 
@@ -76,7 +77,7 @@ def everything_to_do(drop: Drop, driver: Driver, run: Runtime, database: Databas
         patch.setattr("tasks.ingest.finish._follow_up", lambda *_, **__: None)
         driver.drain()
     for queue, what in (
-        ("uncompared", "user_id, id, data_type, partition_at"),
+        ("uncompared", "user_id, id, data_type, partition_at, record_key"),
         ("touched", "user_id, 'documents', analytics.day_of(source_timestamp), '2020-01-01'"),
     ):
         database.rows(f"INSERT INTO analytics.{queue} SELECT {what} FROM user_data.documents")

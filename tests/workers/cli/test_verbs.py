@@ -94,6 +94,7 @@ VERBS: dict[str, list[str] | None] = {
     "flower": None,
     "formats": ["formats"],
     "jobs": ["jobs"],
+    "notify": ["notify"],
     "people": ["people", "--user", ANA],
     "privacy apply": ["privacy", "apply", "--user", ANA],
     "privacy check": None,

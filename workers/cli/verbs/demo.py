@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,8 +55,30 @@ def demo(json: Json = False) -> None:
             f"$ datapunk search {_SOUGHT!r} --mode semantic -n 3   # no word of it is there"
         )
         search.show(found)
+        for line in next_steps(receipt.job, settings):
+            console.data(line)
     if code := waiting.exit_code([receipt], strict=False):
         raise typer.Exit(code)
+
+
+def next_steps(job: UUID, settings: Settings) -> tuple[str, ...]:
+    """Return what to do after the demo, as lines with commands that work where it ran."""
+    run = _command()
+    runs = bool(program_states.state(settings))
+    return (
+        "",
+        "next:",
+        f"look      {run + ' up; ' if not runs else ''}{run} receipt {str(job)[:8]}",
+        f"search    {run} search beans --user {_USER}",
+        f"stop      {run} down",
+    )
+
+
+def _command() -> str:
+    """Return how `datapunk` is called here: its name, or the path where it is not on PATH."""
+    called = Path(sys.argv[0])
+    named = called.name == "datapunk" and shutil.which("datapunk") is None
+    return str(called) if named else "datapunk"
 
 
 @contextmanager

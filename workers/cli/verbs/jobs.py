@@ -15,6 +15,7 @@ from schemas.tally import Tally
 from workers.cli import connect, console, receipts, waiting
 from workers.cli.columns import Column, Shape
 from workers.cli.options import Json
+from workers.embedded.flower import tasks_page
 from workers.settings import load
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def receipt(job: Job, json: Json = False) -> None:
         console.as_json(gathered)
     else:
         receipts.show(gathered)
+        if page := tasks_page(lake.settings, str(gathered.job)[:8]):
+            console.say(f"its tasks: {page}")
 
 
 def verify(

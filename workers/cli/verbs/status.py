@@ -26,6 +26,7 @@ from workers.cli.columns import Column, Shape
 from workers.cli.options import Json
 from workers.cli.progress import Progress
 from workers.embedded import machine, program_states, stop
+from workers.embedded.flower import tasks_page
 from workers.settings import load
 from workers.stores import thresholds
 
@@ -122,7 +123,10 @@ def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
     shown = set_lines.of_jobs(lake.ledger, [row["id"] for row in rows])
     worth_saying = [line for line in shown if [*set_lines.notes(line)]]
     failing = failing_steps(lake.ledger)
-    return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, _services(lake))
+    page = tasks_page(lake.settings, job and facts[0]["job"][:8])
+    given_up = sum(row["given_up"] for row in lake.ledger.rows("notices", "states"))
+    services = {**_services(lake), "flower": page, "messages_given_up": given_up}
+    return Snapshot(facts, worth_saying, [*_vectors(lake)], failing, services)
 
 
 def _progress(lake: connect.Services, rows: Sequence[DictRow]) -> dict[UUID, Progress]:
@@ -161,7 +165,7 @@ def _piece(row: Mapping[str, Any]) -> str | None:
     return str(row["subject"]) or None
 
 
-def _failing_line(failing: Mapping[str, Any]) -> str:
+def describe_failure(failing: Mapping[str, Any]) -> str:
     """Return one such failure as a line."""
     of = f" of {failing['of']}" if failing["of"] else ""
     times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
@@ -293,7 +297,9 @@ def status_lines(shot: Snapshot) -> Iterator[str]:
         yield from set_lines.notes(line)
     for vectors in shot.vectors:
         yield _vectors_line(**vectors)
-    yield from map(_failing_line, shot.failing)
+    yield from map(describe_failure, shot.failing)
+    if given_up := shot.services.get("messages_given_up"):
+        yield f"messages: {given_up} were given up in the last week; run: datapunk notify --test"
 
 
 def _vectors_line(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
@@ -334,6 +340,8 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     free = services["disk_free_mb"] / 1024
     yield f"open jobs: {services['open_jobs']}; scanner: {services['scanner']}"
     yield f"disk: {free:.1f} GB free"
+    if services.get("flower"):
+        yield f"tasks: {services['flower']}"
 
 
 def show(shot: Snapshot, now: datetime | None = None) -> None:
