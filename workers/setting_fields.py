@@ -23,7 +23,10 @@ from workers.setting_types import (
 
 PREFIX = "DATAPUNK_"
 TOML = "datapunk.toml"
-
+#: The settings that are paths; a relative one begins at the folder of its file.
+PATHS = frozenset(
+    ("data_dir", "clamd_socket", "flower_password_file", "privacy_policy", "privacy_key_file")
+)
 
 _MB = 1024 * 1024
 _GB = 1024 * _MB
@@ -47,7 +50,9 @@ class SettingFields(BaseSettings):
 
     data_dir: Path = Field(
         Path("data"),
-        description="The folder of everything: staging, archive, database, logs. Made absolute.",
+        description="The folder of everything: staging, archive, database, logs. Made absolute. "
+        "Unset: `data` in the current folder if that is a lake, else the lake that was started "
+        "last, else `data`.",
     )
     database_url: SecretStr | None = Field(
         None,

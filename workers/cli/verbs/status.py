@@ -20,7 +20,7 @@ from tasks.runtime import alerts
 from workers import watching
 from workers.cli import check, connect, console, set_lines
 from workers.cli.options import Json
-from workers.embedded import machine, program_states, stop
+from workers.embedded import machine, program_states, start_settings, stop
 from workers.settings import load
 from workers.stores import thresholds
 
@@ -253,6 +253,8 @@ def _services(lake: connect.Services) -> dict[str, Any]:
     (waiting,) = lake.ledger.rows("jobs", "open_jobs")
     states = program_states.state(settings)
     return {
+        "data_dir": str(settings.data_dir),
+        "settings_changed": start_settings.differing(settings) if states else [],
         "processes": [msgspec.to_builtins(each) for each in states],
         "without_supervisor": 0 if states else len(stop.orphans(settings)),
         "open_jobs": waiting["count"],
@@ -269,6 +271,10 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     ill = [
         f"{each['name']} {each['state'].lower()}" for each in states if each["name"] not in running
     ]
+    yield f"lake: {services['data_dir']}"
+    if changed := services["settings_changed"]:
+        yield f"settings that differ from those at the start: {', '.join(changed)}"
+        yield "to apply them, run: datapunk down, then: datapunk up"
     yield f"services: {', '.join(running) or 'none under datapunk up'}"
     if left := services["without_supervisor"]:
         yield f"without a supervisor: {left} processes, which nothing restarts; run: datapunk up"
