@@ -100,6 +100,6 @@ def _silent(settings: Settings, error: psycopg.Error) -> str | None:
         return None
     if (full := local_servers.full_disk(settings)) is not None:
         return f"{_ABSENT[0]}: no room in {full}; make room, and it continues by itself"
-    looked_at = f"{_ABSENT[0]} in {settings.data_dir}{lakes.elsewhere(settings)}"
-    hint = f"; {settings.place.hint}" if settings.place.hint else ""
-    return f"{looked_at}{hint}; to start it, run: {_ABSENT[1]}"
+    hint = f" ({settings.place.hint})" if settings.place.hint else ""
+    looked_at = f"{_ABSENT[0]} in {settings.data_dir}{hint}"
+    return f"{looked_at}; to start that lake, run: {_ABSENT[1]}.{lakes.elsewhere(settings)}"

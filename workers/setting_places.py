@@ -58,6 +58,14 @@ def choose(here: Path) -> Place:
         return msgspec.structs.replace(own, hint=str(error))
 
 
+def last() -> Path | None:
+    """Return the data folder of the lake that was started last, if it is known."""
+    with suppress(ValueError):
+        found = _remembered()
+        return None if found is None else found.data
+    return None
+
+
 def remember(place: Place) -> None:
     """Remember a lake as the one that was started last.
 

@@ -164,7 +164,9 @@ def test_no_test_gets_at_the_home_of_who_runs_it(_state_home: Path) -> None:
     assert not _state_home.is_relative_to(Path.home())
 
 
-def test_a_silent_server_is_told_with_the_folder_and_the_one_that_runs(tmp_path: Path) -> None:
+def test_a_silent_server_is_told_with_the_folder_and_the_one_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs = str(tmp_path / "runs")
     idle = [sys.executable, "-c", "import sys; print(); sys.stdout.flush(); sys.stdin.read()"]
     process = subprocess.Popen(
@@ -175,16 +177,19 @@ def test_a_silent_server_is_told_with_the_folder_and_the_one_that_runs(tmp_path:
     with process.stdout, process.stdin:
         process.stdout.readline()
         assert Path(runs) in lakes.running()
+        a_lake(Path(runs))
+        remember(Place(data=Path(runs), settings=Path(runs)))
+        monkeypatch.setenv("DATAPUNK_DATA_DIR", "data")
         result = CliRunner().invoke(app, ["status"])
         stopped = CliRunner().invoke(app, ["down"])
     process.wait(10)
     assert result.exit_code == 69
     (line,) = result.stderr.splitlines()
-    assert f"Postgres does not answer in {Path.cwd() / 'data'}; a lake runs in " in line
-    assert runs in line
-    assert "to use it, set DATAPUNK_DATA_DIR=" in line
-    assert line.endswith("datapunk up")
-    assert f"nothing was running in {Path.cwd() / 'data'}; a lake runs in" in stopped.stderr
+    here = Path.cwd() / "data"
+    assert f"Postgres does not answer in {here}; to start that lake, run: datapunk up. " in line
+    assert f"A lake runs in {runs}" in line
+    assert line.endswith(f"to use it, set DATAPUNK_DATA_DIR={runs}")
+    assert f"nothing was running in {here}. A lake runs in {runs}" in stopped.stderr
 
 
 # --- settings at the start -------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 
+from workers import setting_places
 from workers.embedded.programs import MARK
 from workers.settings import Settings
 
@@ -22,9 +23,14 @@ def running() -> list[Path]:
 
 
 def elsewhere(settings: Settings) -> str:
-    """Return a clause that names the lakes that run in other folders; empty if there are none."""
-    others = [str(folder) for folder in running() if folder != settings.data_dir]
+    """Return a sentence that names a lake that runs in another folder; empty if there is none.
+
+    Of several it is the one that was started last, or else the first by name.
+    """
+    others = [folder for folder in running() if folder != settings.data_dir]
     if not others:
         return ""
-    setting = f"DATAPUNK_DATA_DIR={others[0]}"
-    return f"; a lake runs in {', '.join(others)} (to use it, set {setting})"
+    latest = setting_places.last()
+    named = latest if latest in others else others[0]
+    more = f", and {len(others) - 1} more run" if len(others) > 1 else ""
+    return f" A lake runs in {named}{more}; to use it, set DATAPUNK_DATA_DIR={named}"

@@ -36,8 +36,8 @@ def _bind(family: int, kind: int, protocol: int, where: tuple[object, ...]) -> N
 def _advice(error: OSError, address: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {port} of {address}, which Flower needs, is taken by another program; end that "
-            "program, or set DATAPUNK_FLOWER_PORT to a free port"
+            f"port {port} of {address}, which Flower needs, is taken; end the program that has it, "
+            "or set DATAPUNK_FLOWER_PORT to a free port"
         )
     if error.errno == errno.EACCES:
         return f"Flower may not use port {port}; set DATAPUNK_FLOWER_PORT to one above 1023"

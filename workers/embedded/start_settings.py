@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def differing(settings: Settings) -> list[str]:
         return []
     # A setting that only one of two versions has is no change of the user's.
     return [f"{PREFIX}{name.upper()}" for name in now if name in then and then[name] != now[name]]
+
+
+def lines(names: Sequence[str]) -> Iterator[str]:
+    """Yield what to print of settings that differ; nothing where none does."""
+    if names:
+        yield f"settings that differ from those at the start: {', '.join(names)}"
+        yield "to apply them, run: datapunk down, then: datapunk up"
 
 
 def _path(settings: Settings) -> Path:

@@ -37,6 +37,8 @@ def up(
     anything starts where the port of a program is taken. With `again`, nothing is started that
     `down` has stopped since.
     """
+    if not settings.folders.run.exists():  # no program of this lake can have the port
+        _require_port(settings)
     data_folders.prepare_folders(settings)
     with _alone(settings):
         if again and not _wanted(settings).exists():
@@ -44,8 +46,7 @@ def up(
         if state(settings):
             return _mend(settings, migrate, say, seconds)
         stop_all(settings, say)
-        if _needs_port(settings):
-            ports.require_free(settings)
+        _require_port(settings)
         data_folders.prepare_lake(settings)
         try:
             _start_supervisor(settings, seconds)
@@ -57,8 +58,10 @@ def up(
     return True
 
 
-def _needs_port(settings: Settings) -> bool:
-    return any(program.port for program in programs(settings))
+def _require_port(settings: Settings) -> None:
+    """Raise `ConfigurationError` where a program needs the port and can't have it."""
+    if any(program.port for program in programs(settings)):
+        ports.require_free(settings)
 
 
 def _wanted(settings: Settings) -> Path:
@@ -68,11 +71,8 @@ def _wanted(settings: Settings) -> Path:
 
 def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: float) -> bool:
     """Start what does not run under a living supervisor; leave the rest alone."""
-    if differing := start_settings.differing(settings):
-        say(
-            f"these settings differ from those at the start: {', '.join(differing)}; "
-            "`datapunk down` and `datapunk up` apply them"
-        )
+    for line in start_settings.lines(start_settings.differing(settings)):
+        say(line)
     states = state(settings)
     if all(each.running for each in states):
         say(f"already up: {len(states)} processes; see: datapunk status")

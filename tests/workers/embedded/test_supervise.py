@@ -118,7 +118,7 @@ def test_a_taken_port_is_named_before_anything_starts(settings: Settings) -> Non
         (check,) = doctor._port(taken)
         assert (check.level, "DATAPUNK_FLOWER_PORT" in check.advice) == ("fail", True)
     assert program_states.state(taken) == []
-    assert not taken.folders.postgres.exists()
+    assert not taken.data_dir.exists(), "nothing that would be a lake from then on"
     (check,) = doctor._port(taken)
     assert check.level == "ok"
     nowhere = settings.model_copy(update={"flower_address": "192.0.2.1"})
@@ -187,7 +187,7 @@ def test_a_program_with_a_port_is_up_once_it_listens(
     listening = programs.Program(name="flower", command=serve, order=10, port=port)
     monkeypatch.setattr(programs, "_workers", lambda settings: [listening])
     lines: list[str] = []
-    supervisor.up(lake, say=lines.append)
+    supervisor.up(lake.model_copy(update={"flower_port": port}), say=lines.append)
     assert lines[-1] == "flower is up"
     connection = program_states.Connection(lake)
     assert supervisor._stays(connection, listening)
@@ -200,7 +200,7 @@ def test_settings_that_changed_since_the_start_are_named(lake: Settings) -> None
     supervisor.up(lake, say=silent)
     lines: list[str] = []
     supervisor.up(lake.model_copy(update={"settle_s": 9.0}), say=lines.append)
-    assert "these settings differ from those at the start: DATAPUNK_SETTLE_S;" in lines[0]
+    assert lines[0] == "settings that differ from those at the start: DATAPUNK_SETTLE_S"
     supervisor.up(lake, say=lines.append)
     assert [line for line in lines if "differ" in line] == lines[:1]
 

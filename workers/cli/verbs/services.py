@@ -61,10 +61,8 @@ def up(again: Again = False) -> None:
     """Start the servers, workers, reconciler, watcher and Flower, and wait until they run."""
     settings = load()
     bring_up(settings, again=again)
-    console.say(
-        f"drop exports into {settings.folders.staging}/<user>/ "
-        "or run: datapunk add FILE --user USER"
-    )
+    console.say(f"drop exports into {settings.folders.staging}/<user>/")
+    console.say("or run: datapunk add FILE --user USER")
 
 
 def down() -> None:
@@ -73,7 +71,7 @@ def down() -> None:
     if settings.place.remembered:
         console.say(f"lake: {settings.data_dir}, the one that was started last")
     if not supervisor.down(settings, say=console.say):
-        console.say(f"nothing was running in {settings.data_dir}{lakes.elsewhere(settings)}")
+        console.say(f"nothing was running in {settings.data_dir}.{lakes.elsewhere(settings)}")
 
 
 def examine(json: Json = False) -> None:
