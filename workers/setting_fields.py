@@ -146,7 +146,9 @@ class SettingFields(BaseSettings):
         None,
         description="The IANA name of the time zone (Europe/Berlin) in which clocks that name none "
         "are read, where their record has no place: chats of WhatsApp, calendars without a zone. "
-        "Kept with each import; `datapunk add --zone` gives another. Unset: such clocks are UTC.",
+        "Kept with each import; `datapunk add --zone` gives another. Unset: such clocks are UTC. "
+        "It is also the zone of days and times that commands print and take; unset, that is the "
+        "system's.",
     )
 
     embed_model: str | None = Field(

@@ -19,6 +19,7 @@ from workers.cli import connect, console, receipts, sample, waiting
 from workers.cli.options import Json
 from workers.cli.verbs import search
 from workers.cli.verbs.services import bring_up
+from workers.cli.zone import of_user
 from workers.embedded import program_states, supervisor
 from workers.settings import Settings, load
 
@@ -52,7 +53,7 @@ def demo(json: Json = False) -> None:
         console.data(
             f"$ datapunk search {_SOUGHT!r} --mode semantic -n 3   # no word of it is there"
         )
-        search.show(found)
+        search.show(found, of_user(settings))
     if code := waiting.exit_code([receipt], strict=False):
         raise typer.Exit(code)
 

@@ -20,6 +20,7 @@ from tasks.runtime import alerts
 from workers import watching
 from workers.cli import check, connect, console, set_lines
 from workers.cli.options import Json
+from workers.cli.zone import local
 from workers.embedded import machine, program_states, start_settings, stop
 from workers.settings import load
 from workers.stores import thresholds
@@ -139,7 +140,7 @@ def told(failing: Mapping[str, Any]) -> str:
     times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
     return (
         f"behind the imports: {failing['step']}{of} failed {times}: {failing['error']} at "
-        f"{failing['place']}; next try {failing['again_at']:%Y-%m-%d %H:%M:%S %Z}"
+        f"{failing['place']}; next try {local(failing['again_at']):%Y-%m-%d %H:%M:%S %Z}"
     )
 
 
@@ -272,9 +273,7 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
         f"{each['name']} {each['state'].lower()}" for each in states if each["name"] not in running
     ]
     yield f"lake: {services['data_dir']}"
-    if changed := services["settings_changed"]:
-        yield f"settings that differ from those at the start: {', '.join(changed)}"
-        yield "to apply them, run: datapunk down, then: datapunk up"
+    yield from start_settings.lines(services["settings_changed"])
     yield f"services: {', '.join(running) or 'none under datapunk up'}"
     if left := services["without_supervisor"]:
         yield f"without a supervisor: {left} processes, which nothing restarts; run: datapunk up"
