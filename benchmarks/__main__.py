@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 
 def inputs(kind: str, count: int, folder: Path) -> Path:
-    """The export of one product: visits lie in a zip, since their name matters."""
+    """Write the export of one product: visits are in a zip, since their name matters."""
     folder.mkdir(parents=True, exist_ok=True)
     plain = _WRITE[kind](folder / Path(_INSIDE[kind]).name, count)
     return plain if kind == "locations" else place.zipped(plain, "Takeout/" + _INSIDE[kind])
@@ -91,27 +91,27 @@ def end_to_end(settings: Settings, kind: str, count: int, rounds: int) -> dict[s
     """Records a second with two worker processes, against a bare COPY of the same rows; and a
     second time to the end of the job, when they are findable too."""
     path = inputs(kind, count, settings.data_dir / "in")
-    ours, whole, copies = [], [], []
+    imports, whole, copies = [], [], []
     with place.worker(settings, processes=2):
         for _ in range(rounds):
             place.empty_lake(settings)
             job = place.submit_and_wait(settings, path)
             assert job["records_loaded"] == count, job
-            ours.append(place.loaded_after(settings, job))
+            imports.append(place.loaded_after(settings, job))
             whole.append(place.seconds(job))
             copies.append(bare_copy(settings, _TABLES[kind]))
-    mine, theirs = count / min(ours), count / min(copies)
+    mine, copied = count / min(imports), count / min(copies)
     return {
         "records": count,
         "records_per_s": round(mine),
-        "bare_copy_per_s": round(theirs),
-        "ratio": round(mine / theirs, 2),
+        "bare_copy_per_s": round(copied),
+        "ratio": round(mine / copied, 2),
         "findable_per_s": round(count / min(whole)),
     }
 
 
 def orchestration(settings: Settings, count: int, rounds: int) -> dict[str, Any]:
-    """What Celery, the ledger and the spool cost: the same stages bare, in one process."""
+    """Measure what Celery, the ledger and the spool cost: the same stages bare, in one process."""
     path = inputs("locations", count, settings.data_dir / "in")
     with_all, without = [], []
     with place.worker(settings, processes=1):
@@ -138,7 +138,7 @@ _ALL_OF_IT = {"DATAPUNK_EMBED_TYPES": "activity,email,document", "DATAPUNK_EMBED
 
 
 def stages(settings: Settings, count: int) -> dict[str, Any]:
-    """Of the time that the tasks of an import take, each stage's share in percent; and rates until
+    """Return each stage's share of the time of an import's tasks in percent, and rates until
     the last row is in, and until the job ends and all is findable."""
     documents = Documents(1).write(settings.data_dir / "documents.zip", count // 4)
     given = {"points": inputs("locations", count, settings.data_dir / "in"), "texts": documents}
@@ -179,20 +179,20 @@ def embedding(count: int) -> dict[str, Any]:
     texts = [generate.sentence(random_, random_.randint(5, 40)) for _ in range(count)]
     embedder = SentenceTransformerEmbedder()
     embedder.encode(texts[:64])
-    ours, bare = [], []
+    imports, bare = [], []
     for _ in range(2):
         began = time.monotonic()
         pieces = [p.text for text in texts for p in text_pieces.pieces(text)]
         text_pieces.encode_missing(pieces, {}, embedder)
-        ours.append(time.monotonic() - began)
+        imports.append(time.monotonic() - began)
         began = time.monotonic()
         embedder._model.encode(texts, show_progress_bar=False)
         bare.append(time.monotonic() - began)
     return {
         "texts": count,
-        "texts_per_s": round(count / min(ours)),
+        "texts_per_s": round(count / min(imports)),
         "bare_per_s": round(count / min(bare)),
-        "ratio": round(min(bare) / min(ours), 2),
+        "ratio": round(min(bare) / min(imports), 2),
     }
 
 
@@ -337,7 +337,7 @@ def main() -> None:
 
 
 def show(figures: dict[str, Any], *, as_json: bool) -> None:
-    """The figures, for people or for programs."""
+    """Print the figures, for people or for programs."""
     if as_json:
         print(json.dumps(figures, indent=2))
         return

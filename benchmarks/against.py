@@ -37,16 +37,19 @@ class Line(NamedTuple):
     what: str
     rate: float
     unit: str
-    ours: tuple[tuple[str, float], ...]
+    own_rates: tuple[tuple[str, float], ...]
 
     def cells(self) -> list[object]:
-        """The line of the table."""
-        ratios = ", ".join(f"{name} {rate / self.rate:.2f}" for name, rate in self.ours)
+        """Return the line of the table."""
+        ratios = ", ".join(f"{name} {rate / self.rate:.2f}" for name, rate in self.own_rates)
         return [self.peer, self.what, f"{self.rate:,.0f} {self.unit}", ratios]
 
 
 def ask(python: Path, script: str, *words: str) -> dict[str, Any]:
-    """What a peer's script says. Raises `SystemExit` with the end of what it wrote, if it fails."""
+    """Return what a peer's script prints.
+
+    Raises `SystemExit` with the end of its output if it fails.
+    """
     command = [str(python), str(_PEERS / f"{script}.py"), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -59,10 +62,10 @@ def loading(settings: Settings, python: Path, count: int, rounds: int) -> Iterat
     """dlt and ours, loading the same records into the same server, in turn."""
     for kind, array in _ARRAYS.items():
         say(f"{kind}: ours, with two workers")
-        ours = end_to_end(settings, kind, count, rounds)
+        result = end_to_end(settings, kind, count, rounds)
         rates = (
-            ("loaded", float(ours["records_per_s"])),
-            ("findable", float(ours["findable_per_s"])),
+            ("loaded", float(result["records_per_s"])),
+            ("findable", float(result["findable_per_s"])),
         )
         inputs(kind, count, settings.data_dir / "in")
         path = settings.data_dir / "in" / _PLAIN[kind]
@@ -87,28 +90,28 @@ def _dlt(settings: Settings, python: Path, path: Path, array: str, how: str) -> 
 def reading(python: Path, folder: Path, count: int) -> Iterator[Line]:
     """Parsers alone, and all our pure stages: reader, format, normalise, personal data, rows."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = {
+    inputs = {
         "locations": generate.write_locations(folder / "Records.json", count),
         "visits": generate.write_visits(folder / "History.json", count),
         "activity": my_activity.write_json(folder / "MyActivity.json", range(count // 4), 1),
     }
-    for kind, path in made.items():
+    for kind, path in inputs.items():
         say(f"{kind}: google_takeout_parser, and our pure stages")
         found = ask(python, "takeout_parser", str(path), kind)
         name = f"google_takeout_parser {found['version']}"
         rate = found["records"] / found["cpu_seconds"]
-        yield Line(name, kind, rate, "a CPU second", (("pure stages", _ours(path)),))
+        yield Line(name, kind, rate, "a CPU second", (("pure stages", _pure_stages_rate(path)),))
     mails = generate.write_mails(folder / "all.mbox", count // 20)
-    ours = _ours(mails)
+    own_rate = _pure_stages_rate(mails)
     for policy in ("compat32", "default"):
         say(f"mails: mailbox, {policy}")
         found = ask(Path(sys.executable), "mailbox_rate", str(mails), policy)
         name = f"mailbox of Python {found['version']}, {policy}"
         rate = found["records"] / found["cpu_seconds"]
-        yield Line(name, "mails", rate, "a CPU second", (("pure stages", ours),))
+        yield Line(name, "mails", rate, "a CPU second", (("pure stages", own_rate),))
 
 
-def _ours(path: Path) -> float:
+def _pure_stages_rate(path: Path) -> float:
     return float(whole.alone(_rate, path)["rate"])
 
 

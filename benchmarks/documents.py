@@ -54,13 +54,13 @@ class Texts:
     def __init__(self, language: str, seed: int) -> None:
         random = Random(f"{language}{seed}")
         parts = [part.split() for part in _SYLLABLES[language]]
-        made = (
+        generated = (
             "".join(
                 random.choice(part) for _ in range(random.choice((1, 2, 2, 3))) for part in parts
             )
             for _ in range(_LEXICON * 2)
         )
-        self.words = list(dict.fromkeys(made))[:_LEXICON]
+        self.words = list(dict.fromkeys(generated))[:_LEXICON]
         self._common = _COMMON[language].split()
         self._common_weights = _zipf(len(self._common))
         self._weights = _zipf(len(self.words))
@@ -71,16 +71,16 @@ class Texts:
         subject = random.randrange(_SUBJECTS) if subject is None else subject
         about = max(1, words * 3 // 10)
         common = words * 2 // 5
-        said = random.sample(self.subjects[subject], k=min(about, 120))
-        rest = words - len(said) - common
-        said += random.choices(self._common, cum_weights=self._common_weights, k=common)
-        said += random.choices(self.words, cum_weights=self._weights, k=rest)
-        random.shuffle(said)
-        return " ".join(said).capitalize() + "."
+        chosen = random.sample(self.subjects[subject], k=min(about, 120))
+        rest = words - len(chosen) - common
+        chosen += random.choices(self._common, cum_weights=self._common_weights, k=common)
+        chosen += random.choices(self.words, cum_weights=self._weights, k=rest)
+        random.shuffle(chosen)
+        return " ".join(chosen).capitalize() + "."
 
 
 def _word(random: Random, parts: list[list[str]]) -> str:
-    """One to three syllables."""
+    """Return a word of one to three syllables."""
     syllables = random.choice((1, 2, 2, 3))
     return "".join(random.choice(part) for _ in range(syllables) for part in parts)
 
@@ -103,7 +103,7 @@ class Documents:
         self._weights = _zipf(_PEOPLE)
 
     def write(self, path: Path, documents: int) -> Path:
-        """A zip with nearly half of the documents in chats, a quarter each of comments and
+        """Write a zip with nearly half of the documents in chats, a quarter each of comments and
         searches, and one in twenty a mail."""
         mails, comments, searches = documents // 20, documents // 4, documents // 4
         messages = documents - mails - comments - searches
@@ -116,7 +116,7 @@ class Documents:
             _put(archive, "Takeout/Mail/All mail.mbox", self._mails(mails))
         return path
 
-    def _said(self, random: Random, low: int, high: int) -> str:
+    def _sentence(self, random: Random, low: int, high: int) -> str:
         (language,) = random.choices(LANGUAGES, weights=_SHARES)
         return self.texts[language].text(random, random.randint(low, high))
 
@@ -150,7 +150,7 @@ class Documents:
                 "date_unixtime": str(int(at.timestamp())),
                 "from": self.people[who],
                 "from_id": f"user{1000 + who}",
-                "text": self._said(random, 6, 30),
+                "text": self._sentence(random, 6, 30),
                 "text_entities": [],
             }
         )
@@ -161,7 +161,7 @@ class Documents:
         for n in range(first, first + size):
             name, at = f"c{self.seed}x{n}", _moment(n, count)
             forum = f"forum{random.randrange(300)}"
-            link, body = f"https://www.reddit.com/r/{forum}/", self._said(random, 10, 60)
+            link, body = f"https://www.reddit.com/r/{forum}/", self._sentence(random, 10, 60)
             cells = (name, f"/r/{forum}/comments/p/x/{name}/", f"{at:%Y-%m-%d %H:%M:%S} UTC")
             row = io.StringIO()
             csv.writer(row).writerow([*cells, "", forum, "0", link, "", body, ""])
@@ -170,10 +170,10 @@ class Documents:
     def _searches(self, count: int) -> Iterator[bytes]:
         random = Random(f"searches{self.seed}")
         for n in range(count):
-            at, said = _moment(n, count), self._said(random, 2, 7).rstrip(".")
+            at, query = _moment(n, count), self._sentence(random, 2, 7).rstrip(".")
             item = {
                 "header": "Search",
-                "title": f"Searched for {said}",
+                "title": f"Searched for {query}",
                 "titleUrl": f"https://www.google.com/search?q={n}",
                 "time": f"{at:%Y-%m-%dT%H:%M:%S}.{self.seed:03}Z",
                 "products": ["Search"],
@@ -186,22 +186,22 @@ class Documents:
         for n in range(count):
             who, at = self._person(random), _moment(n, count)
             (language,) = random.choices(LANGUAGES, weights=_SHARES)
-            said, subject = self.texts[language], random.randrange(_SUBJECTS)
+            lexicon, subject = self.texts[language], random.randrange(_SUBJECTS)
             lines = (
                 f"From - {at:%a %b %d %H:%M:%S %Y}",
                 f"Message-ID: <{self.seed}.{n}@bench.example>",
                 f"From: {self.people[who]} <{self.address(who)}>",
                 "To: Owner <owner@bench.example>",
-                f"Subject: {said.text(random, random.randint(3, 8), subject)}",
+                f"Subject: {lexicon.text(random, random.randint(3, 8), subject)}",
                 f"Date: {at:%a, %d %b %Y %H:%M:%S} +0000",
                 "Content-Type: text/plain; charset=utf-8",
                 "",
-                *(said.text(random, random.randint(15, 60), subject) for _ in range(3)),
+                *(lexicon.text(random, random.randint(15, 60), subject) for _ in range(3)),
             )
             yield "\n".join((*lines, "", "")).encode()
 
     def address(self, person: int) -> str:
-        """The mail address of a person."""
+        """Return the mail address of a person."""
         return f"{self.people[person].lower().replace(' ', '.')}.{person}@bench.example"
 
 
@@ -212,5 +212,5 @@ def _put(archive: zipfile.ZipFile, name: str, blocks: Iterator[bytes]) -> None:
 
 
 def _moment(place: int, count: int) -> datetime:
-    """In the order of time, as exports are, over all the years."""
+    """Return the moment of the nth document, in order over all the years."""
     return _FIRST_DAY + timedelta(seconds=int(_DAYS * 86_400 * place / max(count, 1)))

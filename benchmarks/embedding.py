@@ -39,27 +39,27 @@ def labelled() -> Labelled:
     for line in (_HERE / "labelled.tsv").read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
-        kind, lang, said = line.split("\t")
+        kind, lang, text = line.split("\t")
         subject += kind == "q" and before == "t"
-        (queries if kind == "q" else texts).append((lang, said, subject))
+        (queries if kind == "q" else texts).append((lang, text, subject))
         before = kind
     return queries, texts
 
 
 def sentences(n: int, words: int, seed: int = 1) -> list[str]:
     """`n` texts of `words` words, out of the words of the labelled set."""
-    pool = " ".join(said for _, said, _ in labelled()[1]).split()
+    pool = " ".join(text for _, text, _ in labelled()[1]).split()
     chance = random.Random(seed)
     return [" ".join(chance.choices(pool, k=words)) for _ in range(n)]
 
 
 def nearest(queries: Matrix, texts: Matrix, k: int = 10) -> NDArray[np.int64]:
-    """The places of the k texts nearest to each query, the nearest first; shape (queries, k)."""
+    """Return the places of the k nearest texts of each query, best first; shape (queries, k)."""
     return np.argsort(-(queries @ texts.T), axis=1, kind="stable")[:, :k]
 
 
 def recall(found: NDArray[np.int64], right: Sequence[set[int]]) -> float:
-    """The mean share of what is right, of at most ten, that was found."""
+    """Return the mean share of what is right, of at most ten, that was found."""
     shares = [
         len(want & set(got.tolist())) / min(len(want), len(got))
         for got, want in zip(found, right, strict=True)
@@ -68,7 +68,7 @@ def recall(found: NDArray[np.int64], right: Sequence[set[int]]) -> float:
 
 
 def ndcg(found: NDArray[np.int64], gains: Sequence[dict[int, float]]) -> float:
-    """The mean normalised discounted cumulative gain at ten (Järvelin, Kekäläinen 2002)."""
+    """Return the mean normalised discounted cumulative gain at ten (Järvelin, Kekäläinen 2002)."""
     scores = []
     for got, gain in zip(found, gains, strict=True):
         best = sorted(gain.values(), reverse=True)[: len(got)]
@@ -84,8 +84,8 @@ def quality(embedder: Embedder) -> dict[str, dict[str, float]]:
     """Recall and nDCG at ten on the labelled set: in all, and by the language of the query among
     the texts of its own language."""
     queries, texts = labelled()
-    q = embedder.encode([said for _, said, _ in queries])
-    t = embedder.encode([said for _, said, _ in texts])
+    q = embedder.encode([text for _, text, _ in queries])
+    t = embedder.encode([text for _, text, _ in texts])
     langs = {"all": ("en", "de"), "en": ("en",), "de": ("de",)}
     return {name: _labelled(queries, texts, q, t, some) for name, some in langs.items()}
 
@@ -103,8 +103,11 @@ def _labelled(
 
 
 def against(full: Matrix, other: Matrix, queries: int) -> dict[str, float]:
-    """How near another tier's nearest are to the full model's exact ones. The first `queries` rows
-    ask among the others; the gain of a text is by its place in the full model's ten."""
+    """Return how near another tier's nearest are to the full model's exact ones.
+
+    The first `queries` rows search the others. The gain of a text is by its place in the full
+    model's ten.
+    """
     exact = nearest(full[:queries], full[queries:])
     found = nearest(other[:queries], other[queries:])
     gains = [{int(n): 1 / np.log2(rank + 2) for rank, n in enumerate(row)} for row in exact]
@@ -128,11 +131,11 @@ def speed(embedder: Embedder, texts: Sequence[str]) -> float:
 def measure(threads: int, models: Path) -> dict[str, Any]:
     full = SentenceTransformerEmbedder(threads=threads)
     start = time.process_time()
-    folder = static_embeddings.distilled(models, None, threads)
+    folder = static_embeddings.ensure_static_model(models, None, threads)
     made_s = time.process_time() - start
     plain = static_embeddings.StaticEmbedder(folder, static_embeddings.static_name(None))
-    said = [text for _, text, _ in itertools.chain(*labelled())] + sentences(1_500, 12, seed=2)
-    matrices = {name: e.encode(said) for name, e in (("full", full), ("static", plain))}
+    texts = [text for _, text, _ in itertools.chain(*labelled())] + sentences(1_500, 12, seed=2)
+    matrices = {name: e.encode(texts) for name, e in (("full", full), ("static", plain))}
     halves = {name: _half(m) for name, m in matrices.items()}
     n = len(labelled()[0])
     return {

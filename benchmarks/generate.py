@@ -22,7 +22,7 @@ _WORDS = (
 
 
 def sentence(random_: random.Random, words: int) -> str:
-    """Some words in a row."""
+    """Return some words in a row."""
     return " ".join(random_.choice(_WORDS) for _ in range(words)).capitalize()
 
 
@@ -87,17 +87,17 @@ def write(path: Path, before: bytes, items: Iterator[bytes], after: bytes) -> Pa
 
 
 def write_locations(path: Path, count: int, seed: int = 1) -> Path:
-    """A Records.json of `count` points; of every seed at the same moments."""
+    """Write a Records.json of `count` points; of every seed at the same moments."""
     return write(path, b'{"locations": [', locations(count, seed), b"\n]}\n")
 
 
 def write_visits(path: Path, count: int) -> Path:
-    """A History.json of `count` visits."""
+    """Write a History.json of `count` visits."""
     return write(path, b'{"Browser History": [', visits(count), b"\n]}\n")
 
 
 def write_small_files(path: Path, count: int) -> Path:
-    """A zip of `count` JSON files that hold an array of one object each."""
+    """Write a zip of `count` JSON files that hold an array of one object each."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for n in range(count):
             archive.writestr(f"export/{n:06}.json", orjson.dumps([{"number": n, "name": f"a{n}"}]))
@@ -105,7 +105,10 @@ def write_small_files(path: Path, count: int) -> Path:
 
 
 def write_mails(path: Path, count: int, seed: int = 1) -> Path:
-    """An mbox of `count` mails of 30 to 300 words; each tenth is the one before with a footer."""
+    """Write an mbox of `count` mails of 30 to 300 words.
+
+    Each tenth is the one before it with a footer.
+    """
     random_, words = random.Random(seed), [f"w{n:x}{n * 7919 % 997}" for n in range(5_000)]
     text = ""
     with path.open("w", encoding="utf-8") as out:
@@ -129,7 +132,7 @@ _INSIDE = "Takeout/Google Photos/Photos from 2024/IMG_{:05}.jpg"
 
 
 def write_photos(path: Path, count: int, seed: int = 1) -> int:
-    """A zip of small JPEGs, soft patches of light; how many are copies of another one in it."""
+    """Write a zip of small JPEGs, soft patches of light; return how many are copies."""
     random_ = np.random.default_rng(seed)
     picture, alike = Image.new("RGB", (1, 1)), 0
     with zipfile.ZipFile(path, "w") as archive:

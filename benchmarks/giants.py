@@ -41,7 +41,7 @@ class Giant(NamedTuple):
 
 
 def _one(path: str, begin: bytes, end: bytes, code: str = "item_too_large") -> Giant:
-    """A record of 200 MB, and a small one behind it."""
+    """Yield a record of 200 MB, then a small one."""
     return Giant(path, 200 * _MB, begin, b"a word ", end, {"rows": 1, code: 1})
 
 
@@ -94,7 +94,7 @@ ZIP, _ZIP_MEMBERS = "a zip of 2,000,000 members", 2_000_000
 
 
 def _write(giant: Giant, size: int, folder: Path) -> Path:
-    """A giant of about `size` bytes, written in blocks."""
+    """Write a giant of about `size` bytes, written in blocks."""
     path = folder / giant.path
     path.parent.mkdir(exist_ok=True)
     block = giant.unit * (_BLOCK // len(giant.unit))
@@ -107,7 +107,7 @@ def _write(giant: Giant, size: int, folder: Path) -> Path:
 
 
 def _zip(members: int, folder: Path) -> Path:
-    """A zip of `members` small files, written in a stream."""
+    """Write a zip of `members` small files, written in a stream."""
     path = folder / "many.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
         for n in range(members):
@@ -116,7 +116,7 @@ def _zip(members: int, folder: Path) -> Path:
 
 
 def _walk(path: Path) -> dict[str, Any]:
-    """What `validate` and `extract` do with a zip: its directory, then each member to the disk."""
+    """Do what `validate` and `extract` do with a zip: read its directory, write each member."""
     began, cpu = time.monotonic(), time.process_time()
     limits = ArchiveLimits()
     inspected = inspect_archive(path, limits)
@@ -138,7 +138,7 @@ def _walk(path: Path) -> dict[str, Any]:
 
 
 def _swallow(path: Path, name: str) -> dict[str, Any]:
-    """What becomes of a giant."""
+    """Import a giant and return its outcome."""
     found = whole.run(path, name)
     return {
         "format": found.format,
@@ -151,7 +151,7 @@ def _swallow(path: Path, name: str) -> dict[str, Any]:
 
 
 def tried(name: str, scale: float, folder: Path) -> dict[str, Any]:
-    """What became of a giant that is made `scale` as large, and the most memory that it took."""
+    """Return the outcome of a giant at `scale` of its size, and its peak memory."""
     work: Callable[..., dict[str, Any]] = _swallow
     arguments: tuple[Any, ...]
     if name == ZIP:

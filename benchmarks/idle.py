@@ -31,7 +31,7 @@ _MB = 1024 * 1024
 
 
 def processes(settings: Settings) -> list[psutil.Process]:
-    """The supervisor of a lake, and all that runs below it."""
+    """Return the supervisor of a lake and its child processes."""
     top = psutil.Process(int(pid_file(settings).read_text()))
     return [top, *top.children(recursive=True)]
 
@@ -58,7 +58,7 @@ def _name(process: psutil.Process) -> str:
 
 
 def at_rest(settings: Settings) -> bool:
-    """Whether no model is made or in memory."""
+    """Tell whether no model is in memory or being made."""
     for process in processes(settings):
         with suppress(psutil.Error):
             if model_child.is_one(process):
@@ -68,7 +68,7 @@ def at_rest(settings: Settings) -> bool:
 
 @contextmanager
 def _lake() -> Iterator[Settings]:
-    """A lake of its own, up, and down again at the end."""
+    """Yield a new lake that runs until the block ends."""
     with tempfile.TemporaryDirectory(prefix="datapunk-idle-") as folder:
         Path(folder).chmod(0o711)
         os.environ["DATAPUNK_DATA_DIR"] = str(Path(folder) / "data")

@@ -28,7 +28,7 @@ class Text(NamedTuple):
 
     language: str
     length: str
-    said: str
+    text: str
 
 
 class Score(NamedTuple):
@@ -40,24 +40,24 @@ class Score(NamedTuple):
 
 
 def labelled() -> list[Text]:
-    """The labelled set."""
+    """Return the labelled set."""
     lines = _SET.read_text(encoding="utf-8").splitlines()
     return [Text(*line.split("\t")) for line in lines if not line.startswith("#")]
 
 
 def scores(texts: list[Text]) -> dict[tuple[str, str], Score]:
-    """By language and length."""
+    """Return the counts by language and length."""
     found: dict[tuple[str, str], Counter[str]] = {}
-    for text, told in zip(texts, language.detect([text.said for text in texts]), strict=True):
+    for text, detected in zip(texts, language.detect([text.text for text in texts]), strict=True):
         counts = found.setdefault((text.language, text.length), Counter())
-        counts[_verdict(text.language, told)] += 1
+        counts[_verdict(text.language, detected)] += 1
     return {at: Score(c["right"], c["wrong"], c["silent"]) for at, c in found.items()}
 
 
-def _verdict(true: str, told: str) -> str:
-    if told == language.UNDETERMINED:
+def _verdict(true: str, detected: str) -> str:
+    if detected == language.UNDETERMINED:
         return "silent"
-    return "right" if told == true else "wrong"
+    return "right" if detected == true else "wrong"
 
 
 def rate(texts: list[str], seconds: float = 1.0) -> float:
@@ -104,11 +104,11 @@ def main() -> None:
         cells = (", ".join(map(str, found[tongue, n])) for n in ("short", "long"))
         print(f"| {tongue} | {' | '.join(cells)} |")
     for length in ("short", "long"):
-        said = [text.said for text in texts if text.length == length]
+        several = [text.text for text in texts if text.length == length]
         right, wrong, silent = map(sum, zip(*(s for (_, n), s in found.items() if n == length)))  # noqa: B905
-        told = right / max(1, right + wrong)
-        print(f"\n{length}: {told:.3f} of the answers right, {silent} of {len(said)} silent")
-        print(f"{rate(said):,.0f} texts a second, one core")
+        detected = right / max(1, right + wrong)
+        print(f"\n{length}: {detected:.3f} of the answers right, {silent} of {len(several)} silent")
+        print(f"{rate(several):,.0f} texts a second, one core")
     print("\n| records | a CPU second | of that for languages |\n|---|---|---|")
     with TemporaryDirectory() as folder:
         for module in (whatsapp, my_activity, google_mail):

@@ -41,7 +41,7 @@ def _generate(name: str, folder: Path, records: int) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What reading a whole file takes."""
+    """Measure reading a whole file."""
     found = whole.run(path, path.name)
     records = found.becomes.total()
     return {
@@ -55,7 +55,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def measure(name: str, size: int, folder: Path) -> dict[str, Any]:
-    """One input of about `size` bytes; raises OSError where the disk has no room for it."""
+    """Measure one input of about `size` bytes; raises OSError where the disk has no room for it."""
     whole.check_room(name, size, folder)
     path = _generate(name, folder, size // _INPUTS[name][1])
     found = whole.alone(_read, path)
@@ -110,7 +110,7 @@ _BURNT = "SELECT count(*) FROM imports.events WHERE kind = 'attempt_failed'"
 
 
 def _too_bad(found: Mapping[str, Any]) -> bool:
-    """Whether a figure is one that must not be."""
+    """Tell whether a figure is over its limit."""
     return bool(
         found.get("peak_mb", 0) > whole.MOST_MEMORY
         or found.get("burnt_attempts", 0) > 0
@@ -132,11 +132,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="datapunk-large-") as folder:
             if name == "photos":
                 Path(folder).chmod(0o711)  # the servers' user passes where we are root
-                made = photos(round(_PHOTOS * asked.scale), Path(folder))
+                result = photos(round(_PHOTOS * asked.scale), Path(folder))
             else:
-                made = measure(name, round(_INPUTS[name][0] * asked.scale), Path(folder))
-            found.append(made)
-            print(json.dumps(made), flush=True)
+                result = measure(name, round(_INPUTS[name][0] * asked.scale), Path(folder))
+            found.append(result)
+            print(json.dumps(result), flush=True)
     return int(any(map(_too_bad, found)))
 
 

@@ -54,26 +54,26 @@ class Score(NamedTuple):
 
 
 def labelled() -> list[Line]:
-    """The labelled set."""
+    """Return the labelled set."""
     lines = []
     for path in sorted(FOLDER.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").replace(BREAK, "").splitlines():
-            said = json.loads(line)
-            lines.append(Line(said["text"], [(Kind(k), t) for k, t in said["holds"]]))  # type: ignore[call-arg]
+            labelled = json.loads(line)
+            lines.append(Line(labelled["text"], [(Kind(k), t) for k, t in labelled["holds"]]))  # type: ignore[call-arg]
     return lines
 
 
 def scores(lines: list[Line]) -> dict[Kind, Score]:
-    """What `detectors.find` makes of the lines."""
+    """Return the scores of `detectors.find` on the lines."""
     right, wrong, missed = Counter[Kind](), Counter[Kind](), Counter[Kind]()
     for line in lines:
         open_ = list(line.holds)
         for found in detectors.find(line.text):
             if found.confidence < findings.SURE:
                 continue
-            said = (found.kind, line.text[found.start : found.end])
-            if said in open_:
-                open_.remove(said)
+            labelled = (found.kind, line.text[found.start : found.end])
+            if labelled in open_:
+                open_.remove(labelled)
                 right[found.kind] += 1
             else:
                 wrong[found.kind] += 1
@@ -107,7 +107,7 @@ _QUIET = "Nothing else is new here, and the grey heron stands in the shallow wat
 
 
 def _taught(folder: Path) -> Path:
-    """A model of spaCy's that tells names in sentences of one kind."""
+    """Train a model of spaCy that finds names in sentences of one kind."""
     import spacy
     from spacy.training import Example
 
@@ -137,7 +137,7 @@ def _names() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         models = PresidioNames({"en": str(_taught(Path(folder) / "en"))})
         models.load()
-        for said, text, times in (
+        for labelled, text, times in (
             ("a name", _PEOPLE[0], 2000),
             ("a sentence", short, 2000),
             ("2 kB", f"{short} {_QUIET} " * 17, 100),
@@ -146,7 +146,7 @@ def _names() -> Iterator[str]:
             models.find([text] * times, "en")
             took = time.process_time() - began
             speed = len(text) * times / took / 1e6
-            yield f"| names, in texts of {said} | {speed:.2f} ({times / took:,.0f} texts) |"
+            yield f"| names, in texts of {labelled} | {speed:.2f} ({times / took:,.0f} texts) |"
 
 
 def main() -> None:

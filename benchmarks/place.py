@@ -26,7 +26,7 @@ from sql.store import Ledger
 from workers import intake, wiring
 from workers.adapters.embedding_models import ModelsHere
 from workers.embedded import local_servers
-from workers.embedded.unprivileged import acting, lake_user
+from workers.embedded.unprivileged import act_as, lake_user
 from workers.settings import Settings, load
 
 USER = "bench@example.org"
@@ -47,15 +47,15 @@ def servers(folder: Path) -> Iterator[Settings]:
 def worker(
     settings: Settings, *, processes: int, queues: str = GENERAL, **more: str
 ) -> Iterator[psutil.Process]:
-    """A real Celery worker with that many children, and a reconciler beside it.
+    """Run a Celery worker with that many children, and a reconciler.
 
     Nothing is embedded, unless `more` settings of the environment say otherwise. With
     `timed.VARIABLE` among them the seconds of each task are written down.
     """
-    ours = {"DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none", **more}
-    environment = {**os.environ, **settings.environment(), **ours}
-    if ours.get("DATAPUNK_EMBED_TIERS") == Tier.STATIC:
-        with acting(lake_user(settings)):
+    changes = {"DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none", **more}
+    environment = {**os.environ, **settings.environment(), **changes}
+    if changes.get("DATAPUNK_EMBED_TIERS") == Tier.STATIC:
+        with act_as(lake_user(settings)):
             ModelsHere(settings).load(Tier.STATIC)  # made now, and not while an import is measured
     log = (settings.data_dir / "bench-worker.log").open("ab")
     module = "benchmarks.timed" if timed.VARIABLE in more else "workers.cli"
@@ -90,7 +90,7 @@ def _warm(settings: Settings) -> None:
 
 
 def zipped(path: Path, inside: str) -> Path:
-    """The file in a zip, under the name that an export gives it."""
+    """Return the file in a zip, under the name that an export gives it."""
     target = path.with_suffix(".zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.write(path, inside)
@@ -105,15 +105,15 @@ def submit_and_wait(settings: Settings, path: Path, *, limit_s: float = 900) -> 
 
 def submit(settings: Settings, ledger: Ledger, path: Path, user: str) -> UUID:
     """Take a file in as the lake's user, so that the workers may read it."""
-    with acting(lake_user(settings)):
+    with act_as(lake_user(settings)):
         return intake.take_in(ledger, Folders(settings.data_dir), path, user, move=False)
 
 
-def _ledger(settings: Settings, kept: dict[str, Ledger] = {}) -> Ledger:  # noqa: B006 - one a run
+def _ledger(settings: Settings, ledgers: dict[str, Ledger] = {}) -> Ledger:  # noqa: B006 - one a run
     url = settings.url("ledger")
-    if url not in kept:
-        kept[url] = Ledger(open_pool(url, size=1))
-    return kept[url]
+    if url not in ledgers:
+        ledgers[url] = Ledger(open_pool(url, size=1))
+    return ledgers[url]
 
 
 def wait(ledger: Ledger, job_id: UUID, *, limit_s: float) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def wait(ledger: Ledger, job_id: UUID, *, limit_s: float) -> dict[str, Any]:
 
 
 def seconds(job: dict[str, Any]) -> float:
-    """From the first lease of a job to its end, by the clock of Postgres."""
+    """Return the seconds from a job's first lease to its end, by the clock of Postgres."""
     return float((job["completed_at"] - job["started_at"]).total_seconds())
 
 
@@ -144,7 +144,7 @@ def loaded_after(settings: Settings, job: dict[str, Any]) -> float:
 
 
 def ask(settings: Settings, query: LiteralString) -> Any:
-    """The one value of the one row, as the administrator sees it."""
+    """Return the one value of the one row, as the administrator."""
     with psycopg.connect(settings.url("admin")) as connection:
         row = connection.execute(query).fetchone()
     return row[0] if row else None

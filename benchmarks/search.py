@@ -56,7 +56,7 @@ def say(text: str) -> None:
 
 
 def load_average() -> float:
-    """The machine's, of the last minute."""
+    """Return the machine's load of the last minute."""
     return round(os.getloadavg()[0], 1)
 
 
@@ -105,20 +105,23 @@ def _one(connection: psycopg.Connection[Any], query: str, *parameters: Any) -> A
 
 
 def queries(documents: Documents, count: int, seed: int) -> list[str]:
-    """One to three words of one subject, of each language; each fourth is a frequent word alone."""
-    random, made = Random(seed), []
+    """Return queries of one to three words of one subject, in each language.
+
+    Each fourth is a frequent word alone.
+    """
+    random, found = Random(seed), []
     for n in range(count):
         texts = documents.texts[LANGUAGES[n % len(LANGUAGES)]]
         subject = texts.subjects[random.randrange(len(texts.subjects))]
         if n % 8 < len(LANGUAGES):
-            made.append(" ".join(subject[: 1 + n % 3]))
+            found.append(" ".join(subject[: 1 + n % 3]))
         else:
-            made.append(f"{random.choice(subject[:10])} {texts.words[random.randrange(100)]}")
-    return made
+            found.append(f"{random.choice(subject[:10])} {texts.words[random.randrange(100)]}")
+    return found
 
 
 def filters(documents: Documents) -> dict[str, Filters]:
-    """Of each kind, wide ones and narrow ones."""
+    """Return filters of each kind, wide and narrow."""
     year = datetime(2017, 1, 1, tzinfo=UTC), datetime(2018, 1, 1, tzinfo=UTC)
     week = datetime(2017, 5, 1, tzinfo=UTC), datetime(2017, 5, 8, tzinfo=UTC)
     return {
@@ -186,7 +189,7 @@ def timed(ask: Callable[[str], finder.Found], texts: list[str]) -> dict[str, flo
 
 
 def latency(asked: Asked, documents: Documents, texts: list[str]) -> dict[str, Any]:
-    """By mode and filter; then misspelt words and a far page."""
+    """Measure by mode and filter, then misspelt words and a far page."""
     found: dict[str, Any] = {}
     for mode in ("keyword", "semantic", "hybrid"):
         for name, wanted in filters(documents).items():
@@ -203,7 +206,7 @@ def latency(asked: Asked, documents: Documents, texts: list[str]) -> dict[str, A
 
 
 def _misspelt(text: str) -> str:
-    """The longest word alone, two letters in its middle changed for each other."""
+    """Return the longest word, with two letters in its middle swapped."""
     word = max(text.split(), key=len)
     middle = len(word) // 2
     return word[: middle - 1] + word[middle] + word[middle - 1] + word[middle + 1 :]
@@ -230,7 +233,7 @@ GROUP BY e.document_id ORDER BY distance, document_id LIMIT %(n)s
 def recall(
     settings: Settings, asked: Asked, documents: Documents, texts: list[str]
 ) -> dict[str, float]:
-    """The share of the ten nearest by a scan of all whole vectors that the search finds, by filter.
+    """Return the share of the ten nearest vectors (by a full scan) that search finds, by filter.
 
     What is as near as the tenth counts, since texts may be equal.
     """
@@ -314,7 +317,7 @@ def beside_import(settings: Settings, texts: list[str], more: int) -> Any:
 
 
 def measure(size: int, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
-    """Every figure for one size, in a folder that may hold the documents already."""
+    """Measure every figure for one size, in a folder that may hold the documents already."""
     documents, found = Documents(), dict[str, Any]()
     texts = queries(documents, given.queries, given.seed)
     filled = folder / "documents.json"
@@ -338,7 +341,7 @@ def measure(size: int, folder: Path, given: argparse.Namespace) -> dict[str, Any
 
 
 def _settle(settings: Settings) -> None:
-    """What autovacuum does within minutes, so that the figures don't hang on its hour."""
+    """Run what autovacuum does within minutes, so that the figures do not depend on its time."""
     with psycopg.connect(settings.url("admin"), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE user_data.search, vectors.embeddings")
         connection.execute("VACUUM ANALYZE user_data.mentions, user_data.entities")
@@ -357,7 +360,7 @@ def _sizes(settings: Settings) -> dict[str, str]:
 
 
 def show(figures: dict[str, Any]) -> None:
-    """The figures as tables."""
+    """Print the figures as tables."""
     for size, found in figures.items():
         print(f"\n{size} documents, load average {found['load_average']}")
         print("  import:", "  ".join(f"{k}={v}" for k, v in found["import"].items()))

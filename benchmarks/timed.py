@@ -61,7 +61,7 @@ def _timed(reconcile: Callable[..., dict[str, int]]) -> Callable[..., dict[str, 
 
 
 def main() -> None:
-    """As `python -m workers.cli`."""
+    """Run as `python -m workers.cli` does."""
     from workers.cli import main as command
 
     _time_tasks()

@@ -58,7 +58,10 @@ def run(path: Path, name: str) -> Import:
 
 
 def peak_mb() -> int:
-    """The most megabytes that this process held; rusage counts those of its parent, too."""
+    """Return the peak memory of this process in megabytes.
+
+    `rusage` would count that of its parent, too.
+    """
     status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
     return round(int(peak) / 1024)

@@ -46,6 +46,9 @@ RAW_LIMIT = 1024 * 1024
 _BATCH = 1_000
 
 
+#: Between the words of a sentence.
+_FEWEST_SPACES = 2
+
 #: Titles of pages and points on a map have no useful language.
 _SPEECHLESS = frozenset({DataType.BROWSER, DataType.LOCATION})
 
@@ -325,7 +328,7 @@ def _completed(
     flags = {"flags": list(found.flags)} if found.flags else {}
     return msgspec.structs.replace(
         outcome,
-        beside={**outcome.beside, **found.metadata, **flags},
+        context_metadata={**outcome.context_metadata, **found.metadata, **flags},
         related=(*outcome.related, *found.related),
     )
 
@@ -366,13 +369,36 @@ def _batch(found: Sequence[Found]) -> Sequence[Found]:
 
 def _detect_language(batch: list[Found], wanted: list[int]) -> None:
     records = [r for at in wanted if isinstance(r := batch[at][2], Record)]
-    texts = [record.content or "" for record in records]
+    texts = [_text_of(record) for record in records]
     tongues = language.detect(texts)
     conversations = [_conversation(record) for record in records]
     tongues = language.of_conversations(texts, tongues, conversations)
     for at, record, tongue in zip(wanted, records, tongues, strict=True):
         offset, length, _ = batch[at]
         batch[at] = (offset, length, msgspec.structs.replace(record, language=tongue))
+
+
+def _text_of(record: Record) -> str:
+    """Return the text whose language is detected: of a row its sentences, without other values.
+
+    The names of its fields are in the language of a program, and numbers, codes and names in none.
+    """
+    if record.record_type != RecordType.ROW or "fields" not in record.metadata:
+        return record.content or ""
+    return "\n".join(_sentences(record.metadata["fields"]))
+
+
+def _sentences(value: Any) -> Iterator[str]:
+    """Yield the texts in a value of three words and more, or in letters that need no spaces."""
+    if isinstance(value, str):
+        if value.count(" ") >= _FEWEST_SPACES or not value.isascii():
+            yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _sentences(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _sentences(inner)
 
 
 def _conversation(record: Record) -> str | None:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from pipeline.normalise import Found, ReadContext, Seen, normalise, understand
 from pipeline.privacy.redact import Redactor
-from pipeline.privacy.redact_records import protect
+from pipeline.privacy.redact_records import redact_outcomes
 from schemas.files import Slice
 
 
@@ -26,4 +26,4 @@ def read_records(
     same keys and times, which is enough to count them. `seen` receives reports on the items.
     """
     found = understand(reading, source, part, seen)
-    return found if redactor is None else protect(normalise(found), redactor)
+    return found if redactor is None else redact_outcomes(normalise(found), redactor)

@@ -99,6 +99,8 @@ ENDED = frozenset(
         JobStatus.ROLLED_BACK,
     }
 )
+#: Ended jobs that `retry` continues where they stopped, so their work folders stay.
+RESUMABLE = frozenset({JobStatus.FAILED, JobStatus.CANCELLED})
 
 
 class Disposition(StrEnum):

@@ -149,7 +149,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     related: tuple[Related, ...] = ()
     own_identity: tuple[str, ...] = ()
     mutable: bool = False
-    beside: dict[str, Any] = msgspec.field(default_factory=dict)
+    context_metadata: dict[str, Any] = msgspec.field(default_factory=dict)
     """What depends on its place in the export and on sibling files.
 
     It is stored with the metadata, but a copy elsewhere may differ in it, so it makes no new
@@ -161,11 +161,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def all_metadata(self) -> dict[str, Any]:
         """All its metadata; flags are joined."""
-        if not self.beside:
+        if not self.context_metadata:
             return self.metadata
-        flags = {*self.metadata.get("flags", ()), *self.beside.get("flags", ())}
+        flags = {*self.metadata.get("flags", ()), *self.context_metadata.get("flags", ())}
         joined = {"flags": sorted(flags)} if flags else {}
-        return {**self.metadata, **self.beside, **joined}
+        return {**self.metadata, **self.context_metadata, **joined}
 
 
 class Addition(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from sql.store import Hold, Lake
 _ANALYTICS = queries("analytics")
 
 #: The tables that are rebuilt for the touched days of a series.
-_MADE = {
+_REBUILT = {
     "documents": ("documents", "entities", "domains"),
     "locations": ("locations",),
     "metrics": ("metrics",),
@@ -62,7 +62,7 @@ def _count(connection: Connection, user_id: UUID, series: str, days: list[date])
     """Count days again; the months from the first to the last are read."""
     asked: dict[str, Any] = {"user_id": user_id, "days": days}
     asked["first"], asked["past"] = _start(min(days)), _start(max(days) + timedelta(days=1))
-    for table in _MADE[series]:
+    for table in _REBUILT[series]:
         connection.execute(_ANALYTICS[f"forget_{table}"], asked)
         connection.execute(_ANALYTICS[f"count_{table}"], asked)
 

@@ -1,8 +1,8 @@
 -- What each table and column is, for `\d+`. Applied again after migrations whenever this file changes.
--- A table and a column that is not self-evident has a comment: tests/sql/test_migrations.py holds that.
+-- A table and a column that is not self-evident has a comment: tests/sql/test_migrations.py checks this.
 
 COMMENT ON SCHEMA user_data IS 'Documents and what they mean together, by user.';
-COMMENT ON SCHEMA imports IS 'The ledger: what was dropped, what is to be done, what became of it.';
+COMMENT ON SCHEMA imports IS 'The ledger: dropped files, the work on them, and the results.';
 COMMENT ON SCHEMA timeseries IS 'Positions and measured values.';
 COMMENT ON SCHEMA vectors IS 'Vectors of texts, for search by meaning.';
 COMMENT ON SCHEMA analytics IS
@@ -19,7 +19,7 @@ COMMENT ON COLUMN imports.sets.state IS
     'open: it may wait for parts; complete: every listed file is here; waited: the time is over, '
     'or no page lists its files.';
 COMMENT ON COLUMN imports.sets.waits_until IS
-    'When the chunks that need the whole set go on with the parts that are there.';
+    'When the chunks that need the whole set continue with the parts that are here.';
 COMMENT ON COLUMN imports.sets.checked_at IS
     'When its parts were last compared with its pages; NULL: a part came since.';
 COMMENT ON COLUMN imports.sets.listed IS
@@ -39,12 +39,11 @@ COMMENT ON COLUMN imports.jobs.sha256 IS
 COMMENT ON COLUMN imports.jobs.size_bytes IS 'The size of the original.';
 COMMENT ON COLUMN imports.jobs.media_type IS 'The kind of the original, by its bytes.';
 COMMENT ON COLUMN imports.jobs.scan IS
-    'What the malware scanner said, or its sums over the members of an archive.';
+    'The malware scanner''s verdict; of an archive, how many members have each verdict.';
 COMMENT ON COLUMN imports.jobs.duplicate_of IS
     'The job that imported the same bytes for the same user.';
 COMMENT ON COLUMN imports.jobs.archived_path IS
-    'Where the original lies, relative to the data folder; NULL: nowhere any more, or not at rest '
-    'yet.';
+    'The path of the original, relative to the data folder; NULL: deleted, or not archived yet.';
 COMMENT ON COLUMN imports.jobs.remaining IS
     'Chunks that are still open, the finish aside. At 0 the finish is inserted.';
 COMMENT ON COLUMN imports.jobs.records_seen IS
@@ -67,7 +66,7 @@ COMMENT ON COLUMN imports.jobs.set_part IS 'The last number in the name of a par
 COMMENT ON COLUMN imports.jobs.bare IS 'Whether the part is no archive but one file.';
 COMMENT ON COLUMN imports.jobs.exported_at IS
     'When the export was made, where its name says so. Of two versions of a record, that of the '
-    'later export stands.';
+    'later export is current.';
 COMMENT ON COLUMN imports.jobs.scored IS
     'The counts that the job had when it was last scored; where they differ, it is scored again.';
 COMMENT ON COLUMN imports.jobs.zone IS 'The time zone of clocks that name none; NULL: UTC.';
@@ -82,19 +81,19 @@ COMMENT ON COLUMN imports.files.size_bytes IS 'The size, unpacked.';
 COMMENT ON COLUMN imports.files.sha256 IS 'The hash of the bytes.';
 COMMENT ON COLUMN imports.files.encoding IS 'The charset of a text.';
 COMMENT ON COLUMN imports.files.disposition IS
-    'What became of it: handled, ignored, unknown or rejected.';
+    'handled, ignored, unknown or rejected.';
 COMMENT ON COLUMN imports.files.reason IS 'The code of the disposition (docs/reference/errors.md).';
 COMMENT ON COLUMN imports.files.detail IS 'What a person needs to know about the reason.';
 COMMENT ON COLUMN imports.files.format IS 'The format that reads it, or that gave the attachment.';
 COMMENT ON COLUMN imports.files.format_version IS 'The version of the format that read it.';
 COMMENT ON COLUMN imports.files.context IS
     'What the reader learned of the whole file, and what a sidecar notes for its media file.';
-COMMENT ON COLUMN imports.files.settled IS 'Whether all of its slices stand in imports.chunks.';
+COMMENT ON COLUMN imports.files.settled IS 'Whether all of its slices are in imports.chunks.';
 COMMENT ON COLUMN imports.files.counts IS
     'Records by outcome: seen, loaded, duplicate, quarantined. Written at the end of the job.';
-COMMENT ON COLUMN imports.files.scan IS 'What the malware scanner said of it.';
+COMMENT ON COLUMN imports.files.scan IS 'The malware scanner''s verdict.';
 COMMENT ON COLUMN imports.files.folder_hash IS
-    'The hash of its folder, to find the files beside it.';
+    'The hash of its folder, to find the other files in that folder.';
 
 COMMENT ON TABLE imports.manifest_entries IS 'A file that an export''s own page lists.';
 COMMENT ON COLUMN imports.manifest_entries.position IS 'The place on the page.';
@@ -128,9 +127,9 @@ COMMENT ON COLUMN imports.chunks.not_before IS 'No attempt begins before this ti
 COMMENT ON COLUMN imports.chunks.enqueued_at IS
     'When its message was last sent; NULL: no message names it.';
 COMMENT ON COLUMN imports.chunks.publish_count IS
-    'How often it was sent at this stage, or since its service was away.';
+    'How often it was sent at this stage, or since a service that it needs was down.';
 COMMENT ON COLUMN imports.chunks.last_error_code IS
-    'What it last met: a code or an error''s class; split where it was cut into smaller chunks.';
+    'Its last error: a code or the class; split where it was cut into smaller chunks.';
 COMMENT ON COLUMN imports.chunks.format IS 'The format of its slices.';
 COMMENT ON COLUMN imports.chunks.format_version IS 'The version of that format.';
 COMMENT ON COLUMN imports.chunks.embed IS 'Whether its documents get vectors as they load.';
@@ -144,13 +143,13 @@ COMMENT ON COLUMN imports.chunks.done_at IS 'When it was done.';
 COMMENT ON COLUMN imports.chunks.waits_for_set IS
     'It waits until its set is whole; not_before is then the end of the set''s wait.';
 COMMENT ON COLUMN imports.chunks.rewinds IS
-    'How often it was sent back to its first stage, because an artefact was gone.';
+    'How often it was sent back to its first stage, because an artefact was missing.';
 
 COMMENT ON TABLE imports.quarantine IS
     'A record that no row can be made of, with its bytes and the reason.';
 COMMENT ON COLUMN imports.quarantine.position IS
     'The place among the rejections of the chunk, so that a second attempt inserts none twice.';
-COMMENT ON COLUMN imports.quarantine.locator IS 'Where it lies: bytes START-END of the member.';
+COMMENT ON COLUMN imports.quarantine.locator IS 'Its place: bytes START-END of the member.';
 COMMENT ON COLUMN imports.quarantine.stage IS 'The stage that rejected it.';
 COMMENT ON COLUMN imports.quarantine.code IS 'Why (docs/reference/errors.md).';
 COMMENT ON COLUMN imports.quarantine.detail IS 'What was wrong, without content.';
@@ -164,8 +163,8 @@ COMMENT ON COLUMN imports.quarantine.mended IS
 COMMENT ON COLUMN imports.quarantine.became IS 'How many records its bytes gave, once loaded.';
 
 COMMENT ON TABLE imports.claims IS
-    'A record that a chunk also had, while the row in the lake names another job. A rollback '
-    'hands the row on.';
+    'A record that a chunk also had, while the row in the lake names another job. A rollback of '
+    'that job gives the row to this one.';
 COMMENT ON COLUMN imports.claims.data_type IS 'The data type; locations and metrics for series.';
 COMMENT ON COLUMN imports.claims.record_key IS 'The key of the record.';
 COMMENT ON COLUMN imports.claims.at IS 'The time by which the row is partitioned.';
@@ -199,10 +198,10 @@ COMMENT ON COLUMN imports.privacy.after_version IS
 COMMENT ON COLUMN imports.privacy.started_at IS 'When the run began.';
 COMMENT ON COLUMN imports.privacy.finished_at IS 'When it ended; NULL while it is under way.';
 COMMENT ON COLUMN imports.privacy.turn IS
-    'Changes when a run begins or ends, and when content comes in behind one that is under way.';
+    'Changes when a run begins or ends, and when content is written while one is under way.';
 
 COMMENT ON TABLE imports.step_errors IS
-    'A step behind the imports that fails, for as long as it fails.';
+    'A background step that fails. The row is deleted when the step succeeds.';
 COMMENT ON COLUMN imports.step_errors.step IS 'The step of the reconciler, or of a job''s end.';
 COMMENT ON COLUMN imports.step_errors.subject IS
     'The job, user or set at which it failed; empty for the step as a whole.';
@@ -282,7 +281,7 @@ COMMENT ON COLUMN user_data.relations.other_key IS
 COMMENT ON COLUMN user_data.relations.similarity IS
     'Of near_duplicate_of: the share of the signatures that agrees; else NULL.';
 
-COMMENT ON TABLE user_data.search IS 'A document as search finds it. Filled behind the load.';
+COMMENT ON TABLE user_data.search IS 'A document as search finds it. Filled after the load.';
 COMMENT ON COLUMN user_data.search.document_id IS 'The document.';
 COMMENT ON COLUMN user_data.search.data_type IS 'As in user_data.documents.';
 COMMENT ON COLUMN user_data.search.partition_at IS 'As in user_data.documents.';
@@ -310,6 +309,7 @@ COMMENT ON TABLE user_data.unindexed IS
 COMMENT ON COLUMN user_data.unindexed.document_id IS 'The document.';
 COMMENT ON COLUMN user_data.unindexed.data_type IS 'As in user_data.documents.';
 COMMENT ON COLUMN user_data.unindexed.partition_at IS 'As in user_data.documents.';
+COMMENT ON COLUMN user_data.unindexed.record_key IS 'As in user_data.documents.';
 
 COMMENT ON TABLE timeseries.locations IS 'A position at a time. Partitioned by month.';
 COMMENT ON COLUMN timeseries.locations.record_key IS
@@ -438,6 +438,7 @@ COMMENT ON TABLE analytics.uncompared IS 'The queue of documents that are not co
 COMMENT ON COLUMN analytics.uncompared.document_id IS 'The document.';
 COMMENT ON COLUMN analytics.uncompared.data_type IS 'As in user_data.documents.';
 COMMENT ON COLUMN analytics.uncompared.partition_at IS 'As in user_data.documents.';
+COMMENT ON COLUMN analytics.uncompared.record_key IS 'As in user_data.documents.';
 
 COMMENT ON VIEW timeseries.locations_by_day IS 'Locations by day and source.';
 

@@ -75,16 +75,16 @@ class Comparison:
         return msgspec.convert(rows, list[Uncompared])
 
     @contextmanager
-    def settling(self) -> Iterator[Settling]:
+    def open_writer(self) -> Iterator[ComparisonWriter]:
         """Open the transaction that empties the queue and stores the result.
 
         No row of the user's is rolled back before it ends.
         """
         with self._lake.as_user(self._user, hold=Hold.SHARED, on=self._connection) as connection:
-            yield Settling(connection, self._user)
+            yield ComparisonWriter(connection, self._user)
 
 
-class Settling:
+class ComparisonWriter:
     """The writes of that transaction."""
 
     def __init__(self, connection: Connection, user_id: UUID) -> None:
@@ -94,7 +94,7 @@ class Settling:
         cursor = self._connection.execute(_LIKENESS[name], {"user_id": self._user, **asked})
         return cursor.fetchall() if cursor.description else []
 
-    def take(self, compared: Sequence[Uncompared]) -> set[int]:
+    def dequeue(self, compared: Sequence[Uncompared]) -> set[int]:
         """Delete documents from the queue and their old signatures.
 
         Return the ids that still exist.
@@ -105,7 +105,7 @@ class Settling:
             self._run(name, ids=ids)
         return {row["id"] for row in rows}
 
-    def keep(self, prints: Sequence[Print]) -> None:
+    def store_signatures(self, prints: Sequence[Print]) -> None:
         """Store signatures, for documents that come later."""
         with self._connection.cursor() as cursor:
             rows = [{**msgspec.structs.asdict(each), "user_id": self._user} for each in prints]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import date
-from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +15,12 @@ from pgvector.psycopg import register_vector
 from psycopg import sql
 
 from schemas.copy_tables import COPY_TABLES, DOCUMENTS, LOCATIONS, METRICS, VECTORS
-from schemas.errors import TransientError
-from schemas.instants import instants, micros
-from schemas.privacy import ReadUnder, Since
+from schemas.instants import micros
 from schemas.records import REUSED, UNDATED
-from sql.commit import ChunkTransaction, ContentTransaction, Entered
+from sql.commit import ChunkTransaction, ContentTransaction
 from sql.connection import Connection
 from sql.queries import queries
-from sql.store import Lake, OtherPolicy, Purpose
+from sql.store import Lake
 
 _LAKE = queries("lake")
 _CREATE = sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({columns}) ON COMMIT DELETE ROWS")
@@ -153,8 +149,8 @@ class Staged(msgspec.Struct, frozen=True, kw_only=True):
     shared: bytes = b""
 
 
-class Came(msgspec.Struct, frozen=True):
-    """How many rows came into the lake, by file.
+class LoadedRows(msgspec.Struct, frozen=True):
+    """How many rows were inserted, by file.
 
     `newer` and `older` of them are versions of records that the lake had: the newer ones are now
     current, the older ones were stored as old versions.
@@ -165,7 +161,7 @@ class Came(msgspec.Struct, frozen=True):
     older: dict[int, int] = {}
 
 
-def load_documents(commit: ContentTransaction, staged: Staged) -> Came:
+def load_documents(commit: ContentTransaction, staged: Staged) -> LoadedRows:
     """Insert documents, the vectors of the new ones, and their mentions and relations."""
     stage(commit.connection, staged)
     if staged.repeats:
@@ -175,25 +171,27 @@ def load_documents(commit: ContentTransaction, staged: Staged) -> Came:
     flag_apart(commit, staged)
     common: dict[str, Any] = {"file_ids": list(staged.file_ids), "version": staged.version}
     vectors, sent = staged.vectors, staged.lines.count(b"\n")
-    came = _insert(commit, common, vectors)
-    if staged.shared and sum(came.rows.values()) < sent and _part_shared(commit, staged):
+    inserted = _insert(commit, common, vectors)
+    if staged.shared and sum(inserted.rows.values()) < sent and _part_shared(commit, staged):
         more = _insert(commit, common, vectors)
-        came = Came(dict(Counter(came.rows) + Counter(more.rows)))
-    if sum(came.rows.values()) < sent:
-        came = _take_versions(commit, came, common, vectors)
+        inserted = LoadedRows(dict(Counter(inserted.rows) + Counter(more.rows)))
+    if sum(inserted.rows.values()) < sent:
+        inserted = _take_versions(commit, inserted, common, vectors)
         commit.run("lake", "claim_documents", file_ids=list(staged.file_ids))
     if staged.shared:
         _call_meaning(commit, staged)
     load_meaning(commit, staged)
-    return came
+    return inserted
 
 
-def _insert(commit: ContentTransaction, common: Mapping[str, Any], vectors: Vectors | None) -> Came:
+def _insert(
+    commit: ContentTransaction, common: Mapping[str, Any], vectors: Vectors | None
+) -> LoadedRows:
     if vectors is None:
-        return Came(_counts(commit.run("lake", "insert_documents", **common)))
+        return LoadedRows(_counts(commit.run("lake", "insert_documents", **common)))
     name = "insert_documents_with_vectors"
     commit.run("lake", "wait_shortly")
-    return Came(_counts(commit.run("lake", name, **common, model_id=vectors.model_id)))
+    return LoadedRows(_counts(commit.run("lake", name, **common, model_id=vectors.model_id)))
 
 
 def stage(connection: Connection, staged: Staged) -> None:
@@ -260,19 +258,22 @@ def _number_repeats(commit: ChunkTransaction, staged: Staged) -> None:
 
 
 def _take_versions(
-    commit: ContentTransaction, came: Came, common: Mapping[str, Any], vectors: Vectors | None
-) -> Came:
+    commit: ContentTransaction,
+    inserted: LoadedRows,
+    common: Mapping[str, Any],
+    vectors: Vectors | None,
+) -> LoadedRows:
     """Insert versions that differ from what another export has of the same record."""
     taken = commit.run("lake", "supersede", **common)
     if not taken:
-        return came
+        return inserted
     newer = [row for row in taken if row["current"]]
     if vectors is not None:
         keys = [row["key"] for row in newer]
         commit.run("lake", "insert_new_vectors", keys=keys, model_id=vectors.model_id)
-    rows = Counter(came.rows) + Counter(row["file"] for row in taken)
+    rows = Counter(inserted.rows) + Counter(row["file"] for row in taken)
     older = Counter(row["file"] for row in taken if not row["current"])
-    return Came(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
+    return LoadedRows(dict(rows), dict(Counter(row["file"] for row in newer)), dict(older))
 
 
 def load_meaning(commit: ContentTransaction, staged: Staged) -> None:
@@ -286,197 +287,21 @@ def load_meaning(commit: ContentTransaction, staged: Staged) -> None:
 
 def load_series(
     commit: ContentTransaction, name: str, lines: bytes, file_ids: Sequence[int]
-) -> Came:
+) -> LoadedRows:
     """Insert rendered rows of a series: `locations` or `metrics`."""
     create_stage(commit.connection, name)
     copy_lines(commit.connection, name, lines)
-    came = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
-    if sum(came.values()) < lines.count(b"\n"):
+    inserted = _counts(commit.run("lake", f"insert_{name}", file_ids=list(file_ids)))
+    if sum(inserted.values()) < lines.count(b"\n"):
         commit.run("lake", f"claim_{name}", file_ids=list(file_ids))
-    return Came(came)
-
-
-class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents by their unique key: `keys` has 16 bytes each, `ats` shape (n,)."""
-
-    types: Sequence[str]
-    keys: bytes
-    ats: NDArray[np.int64]
-
-    def parameters(self) -> dict[str, Any]:
-        """Return the parameters of queries."""
-        return {
-            "types": list(self.types),
-            "keys": split_keys(self.keys),
-            "ats": instants(self.ats),
-        }
-
-
-def claim_twins(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) -> None:
-    """Note that another file of the same chunk gave these documents too."""
-    commit.run("lake", "claim_twins", **which.parameters(), files=list(file_ids))
-
-
-def claim_known(commit: ChunkTransaction, which: Keys, file_ids: Sequence[int]) -> None:
-    """Note that this file too has documents that the lake has under another file.
-
-    Raises `TransientError` if the lake no longer has all of them: then a job was rolled back
-    meanwhile, and the lake must be asked again. The commit locks the lake.
-    """
-    (row,) = commit.run("lake", "claim_known", **which.parameters(), files=list(file_ids))
-    if row["count"] != len(which.ats):
-        raise TransientError("a job was rolled back meanwhile")
+    return LoadedRows(inserted)
 
 
 def _counts(rows: Iterable[Mapping[str, Any]]) -> dict[int, int]:
     return {row["file_id"]: row["count"] for row in rows}
 
 
-def held_documents(lake: Lake, user_id: UUID, which: Keys) -> NDArray[np.bool_]:
-    """Return which records the lake has, in any version; shape (n,)."""
-    rows = lake.rows(user_id, "lake", "held_documents", user_id=user_id, **which.parameters())
-    return _marked(rows, len(which.ats))
-
-
-class Shared(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents with their own and their shared keys.
-
-    `keys`, `shared` and `hashes` have 16 bytes each, `ats` shape (n,); `source` and `version` are
-    those of the format.
-    """
-
-    types: Sequence[str]
-    keys: bytes
-    shared: bytes
-    hashes: bytes
-    ats: NDArray[np.int64]
-    source: str
-    version: int
-
-
-def standing_keys(lake: Lake, user_id: UUID, which: Shared) -> list[bytes]:
-    """Return the keys by which the lake has these documents, or would have them, 16 bytes each."""
-    rows = lake.rows(
-        user_id,
-        "lake",
-        "standing_keys",
-        types=list(which.types),
-        keys=split_keys(which.keys),
-        shared=split_keys(which.shared),
-        hashes=split_keys(which.hashes),
-        ats=instants(which.ats),
-        source=which.source,
-        version=which.version,
-    )
-    return [row["key"].bytes for row in rows]
-
-
-def called(commit: ChunkTransaction, keys: bytes) -> bytes:
+def stored_keys(commit: ChunkTransaction, keys: bytes) -> bytes:
     """Return, for own keys, the keys under which this load stores the documents."""
     names = {row["old"].bytes: row["new"].bytes for row in commit.run("lake", "called")}
     return b"".join(names.get(keys[n : n + 16], keys[n : n + 16]) for n in range(0, len(keys), 16))
-
-
-def known_documents(
-    lake: Lake, user_id: UUID, which: Keys, *, hashes: bytes, source: str, job_id: UUID
-) -> NDArray[np.bool_]:
-    """Return which records the lake has unchanged, shape (n,); others are new, or new versions.
-
-    `hashes` has 16 bytes a record; `source` and `job_id` say where they come from.
-    """
-    rows = lake.rows(
-        user_id,
-        "lake",
-        "known_documents",
-        user_id=user_id,
-        **which.parameters(),
-        hashes=split_keys(hashes),
-        source=source,
-        job_id=job_id,
-    )
-    return _marked(rows, len(which.ats))
-
-
-def _marked(rows: Iterable[Mapping[str, Any]], n: int) -> NDArray[np.bool_]:
-    marked = np.zeros(n, dtype=np.bool_)
-    marked[[row["n"] - 1 for row in rows]] = True
-    return marked
-
-
-def split_keys(keys: bytes) -> list[UUID]:
-    """Return concatenated 16-byte keys as a list for Postgres."""
-    return [UUID(bytes=keys[n : n + 16]) for n in range(0, len(keys), 16)]
-
-
-class VectorStore:
-    """Models and the cache of vectors by text, for one user."""
-
-    def __init__(self, lake: Lake) -> None:
-        self._lake = lake
-
-    def ensure_model(
-        self, user_id: UUID, name: str, revision: str, dimension: int, *, tier: str | None
-    ) -> int:
-        """Return the id of a model; it and its partition are created if they are missing."""
-        asked = {"name": name, "revision": revision, "dimension": dimension, "tier": tier}
-        (row,) = self._lake.rows(user_id, "lake", "ensure_model", **asked)
-        return int(row["ensure_model"])
-
-    def find_model(self, user_id: UUID, name: str, revision: str) -> int | None:
-        """Return the id of a model, if it has one."""
-        rows = self._lake.rows(user_id, "vectors", "find_model", name=name, revision=revision)
-        return int(rows[0]["id"]) if rows else None
-
-    def is_indexed(self, user_id: UUID, model_id: int) -> bool:
-        """Tell whether there is an index of a model's vectors."""
-        (row,) = self._lake.rows(user_id, "lake", "is_indexed", model_id=model_id)
-        return bool(row["is_indexed"])
-
-    def cached(
-        self, user_id: UUID, model_id: int, hashes: Iterable[bytes]
-    ) -> dict[bytes, NDArray[np.float32]]:
-        """Return the vectors of those texts (16-byte hashes) that were embedded before."""
-        with self._lake.as_user(user_id) as connection:
-            register_vector(connection)
-            rows = connection.execute(
-                _LAKE["cached_vectors"],
-                {
-                    "user_id": user_id,
-                    "model_id": model_id,
-                    "hashes": [UUID(bytes=h) for h in hashes],
-                },
-            ).fetchall()
-        return {row["text_hash"].bytes: _float32(row["embedding"]) for row in rows}
-
-    def keep(
-        self,
-        user_id: UUID,
-        model_id: int,
-        fresh: Mapping[bytes, NDArray[np.float32]],
-        of: ReadUnder | Since,
-    ) -> None:
-        """Cache new vectors under the hashes of their texts, in a transaction of its own.
-
-        `of` says how the texts were read. Raises `OtherPolicy` if the policy has changed; texts of
-        stored rows that may have changed are not cached.
-        """
-        rows = [
-            {"user_id": user_id, "model_id": model_id, "text_hash": UUID(bytes=h), "embedding": v}
-            for h, v in sorted(fresh.items(), key=itemgetter(0))
-        ]
-        if isinstance(of, ReadUnder):
-            with self._lake.entering(user_id, of) as entered:
-                _cache(entered, rows)
-            return
-        with suppress(OtherPolicy), self._lake.remaking(user_id, Purpose.VECTORS, of) as entered:
-            _cache(entered, rows)
-
-
-def _cache(entered: Entered, rows: Sequence[Mapping[str, Any]]) -> None:
-    register_vector(entered.connection)  # before the cursor, which takes over what is registered
-    with entered.connection.cursor() as cursor:
-        cursor.executemany(_LAKE["cache_vectors"], rows)
-
-
-def _float32(vector: Any) -> NDArray[np.float32]:
-    return np.asarray(vector.to_numpy() if hasattr(vector, "to_numpy") else vector, dtype="<f4")

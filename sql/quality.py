@@ -115,7 +115,9 @@ def _parameters(rules: Rules) -> dict[str, Any]:
     }
 
 
-def keep(connection: Connection, user_id: UUID, job_id: UUID, scores: Sequence[Score]) -> bool:
+def store_scores(
+    connection: Connection, user_id: UUID, job_id: UUID, scores: Sequence[Score]
+) -> bool:
     """Add scores to the earlier ones; return whether the job is newly low in one of them."""
     ids = {"user_id": user_id, "job_id": job_id}
     job = connection.execute(_QUALITY["hold_job"], ids).fetchone() or {}

@@ -21,7 +21,7 @@ _REPARSE = queries("reparse")
 _STAGES = ("documents", *SERIES, "mentions", "relations", "vectors")
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Decision(msgspec.Struct, frozen=True):
     """The decision on one outcome, by its slot and its number in its spool.
 
     `state` is "new" (no row of the file's), "had" (another file's row is the same record, and
@@ -81,19 +81,19 @@ def compare(
     commit.run("reparse", "forget_unsaid", **asked)
     commit.run("reparse", "leave")
     commit.run("reparse", "grant_leaving")
-    (gone,) = commit.run("reparse", "let_go")
-    if gone["rows"]:  # what went from one file may be another one's of these now
+    (removed,) = commit.run("reparse", "let_go")
+    if removed["rows"]:  # another of these files may have such a record
         commit.run("reparse", "clear_own")
         commit.run("reparse", "fill_own", **asked)
     for name in ("choose", "index_chosen", "grant_chosen", "analyze_chosen", "leave_to_others"):
         commit.run("reparse", name, **asked)
-    return int(gone["rows"])
+    return int(removed["rows"])
 
 
-def standings(commit: ChunkTransaction, first: int, last: int) -> list[Standing]:
+def decisions(commit: ChunkTransaction, first: int, last: int) -> list[Decision]:
     """Return the decisions on the outcomes of some slots."""
     rows = commit.run("reparse", "states", first=first, last=last)
-    return [msgspec.convert(row, Standing) for row in rows]
+    return [msgspec.convert(row, Decision) for row in rows]
 
 
 def clear(commit: ChunkTransaction) -> None:

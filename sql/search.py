@@ -46,11 +46,11 @@ _MOST_WAITING = 10_000
 class Depth(NamedTuple):
     """How deep the index of vectors is searched.
 
-    `kept` is how many candidates it keeps at a time (`ef_search`); the others are how many passing
-    ones are sorted by their whole vectors, where all pass and where filters apply.
+    `candidates` is how many the index keeps at a time (`ef_search`). The others are how many
+    matching ones are sorted by their whole vectors: without filters, and with them.
     """
 
-    kept: int
+    candidates: int
     all_pass: int
     some_pass: int
 
@@ -128,7 +128,7 @@ class Search:
         Return the best first.
         """
         with self._lake.as_user(self._user) as connection:
-            query, corrected, scores = self._sought(connection, text, filters, n + skip)
+            query, corrected, scores = self._search_words(connection, text, filters, n + skip)
             return self._page(connection, scores, query, corrected, n, skip)
 
     def by_meaning(
@@ -140,7 +140,7 @@ class Search:
         """
         with self._lake.as_user(self._user) as connection:
             query = self._query(connection, text)
-            scores = self._nearest(connection, models, text, filters, n + skip, DEEP)
+            scores = self._search_meaning(connection, models, text, filters, n + skip, DEEP)
             return self._page(connection, scores, query, [], n, skip)
 
     def hybrid(
@@ -149,9 +149,9 @@ class Search:
         """Return both lists, fused by reciprocal rank."""
         depth = max(_DEPTH, n + skip)
         with self._lake.as_user(self._user) as connection:
-            query, corrected, words = self._sought(connection, text, filters, depth)
-            meaning = self._nearest(connection, models, text, filters, depth, QUICK)
-            return self._page(connection, fused(words, meaning), query, corrected, n, skip)
+            query, corrected, words = self._search_words(connection, text, filters, depth)
+            meaning = self._search_meaning(connection, models, text, filters, depth, QUICK)
+            return self._page(connection, fuse(words, meaning), query, corrected, n, skip)
 
     def similar(
         self,
@@ -176,22 +176,22 @@ class Search:
             if row is None:
                 raise PermanentError("There is no document of that id with a vector.")
             vector = np.asarray(row["embedding"].to_numpy(), dtype=np.float32)
-            near = self._meaning(connection, model, vector, filters, n + skip + 1, DEEP)
+            near = self._search_vectors(connection, model, vector, filters, n + skip + 1, DEEP)
             others = [(at, score) for at, score in near if at != document_id]
             return self._page(connection, others, "", [], n, skip)
 
     def _query(self, connection: Connection, text: str) -> str:
-        """Return the query as Postgres has it."""
+        """Return a text as a `tsquery` of Postgres."""
         (row,) = self._rows(connection, "query", text=text)
         return row["query"] or ""
 
-    def _sought(
+    def _search_words(
         self, connection: Connection, text: str, filters: Filters, n: int
     ) -> tuple[str, list[str], list[tuple[int, float]]]:
         """Return the query, the corrections in it, and what it finds."""
         query = self._query(connection, text)
-        scores = self._words(connection, query, filters, n)
-        if scores or not query or self._stands(connection, query, filters):
+        scores = self._rank_words(connection, query, filters, n)
+        if scores or not query or self._matches_unfiltered(connection, query, filters):
             return query, [], scores
         alike = self._rows(connection, "alike", text=text)
         words = sorted({_lexeme(r["word"]) for r in alike})
@@ -199,11 +199,13 @@ class Search:
         if not alike:
             return query, [], scores
         query = " | ".join((query, *words))
-        return query, corrected, self._words(connection, query, filters, n)
+        return query, corrected, self._rank_words(connection, query, filters, n)
 
-    def _stands(self, connection: Connection, query: str, filters: Filters) -> bool:
+    def _matches_unfiltered(self, connection: Connection, query: str, filters: Filters) -> bool:
         """Tell whether a query that finds nothing with filters finds something without them."""
-        return filters != Filters() and bool(self._words(connection, query, Filters(), 1, most=1))
+        return filters != Filters() and bool(
+            self._rank_words(connection, query, Filters(), 1, most=1)
+        )
 
     def _rows(self, connection: Connection, name: str, **asked: Any) -> list[dict[str, Any]]:
         """Return the rows of a named query.
@@ -213,7 +215,7 @@ class Search:
         parameters = {"user_id": self._user, **asked}
         return connection.execute(_SEARCH[name], parameters, prepare=False).fetchall()
 
-    def _words(
+    def _rank_words(
         self,
         connection: Connection,
         query: str,
@@ -222,11 +224,11 @@ class Search:
         *,
         most: int = _RANKED,
     ) -> list[tuple[int, float]]:
-        asked = self._asked(connection, filters)
+        asked = self._filter_parameters(connection, filters)
         name = "by_words" if query else "by_filters"
         return _scores(self._rows(connection, name, **asked, query=query, n=n, most=most))
 
-    def _nearest(
+    def _search_meaning(
         self,
         connection: Connection,
         models: Sequence[Model],
@@ -242,23 +244,23 @@ class Search:
         """
         best, *others = models
         if not others or not self._waits(connection, best):
-            return self._meaning(connection, best, best.encode(text), filters, n, depth)
+            return self._search_vectors(connection, best, best.encode(text), filters, n, depth)
         most = max(_DEPTH, n)
-        plain = self._nearest(connection, others, text, filters, most, depth)
+        plain = self._search_meaning(connection, others, text, filters, most, depth)
         ids = [at for at, _ in plain]
         asked = {"model_id": best.id, "user_id": self._user, "ids": ids}
         have = {row["document_id"] for row in connection.execute(_VECTORS["vectored"], asked)}
         if 2 * len(have) < len(ids):
             return plain[:n]
-        better = self._meaning(connection, best, best.encode(text), filters, most, depth)
-        return mixed(better, plain, have)[:n]
+        better = self._search_vectors(connection, best, best.encode(text), filters, most, depth)
+        return fuse_models(better, plain, have)[:n]
 
     def _waits(self, connection: Connection, model: Model) -> bool:
         asked = {"model": model.waits_as, "user_id": self._user}
         row = connection.execute(_VECTORS["waits"], asked).fetchone()
         return bool(row and row["waits"])
 
-    def _meaning(
+    def _search_vectors(
         self,
         connection: Connection,
         model: Model,
@@ -268,15 +270,15 @@ class Search:
         depth: Depth,
     ) -> list[tuple[int, float]]:
         register_vector(connection)
-        asked = {**self._asked(connection, filters), "vector": vector, "n": n}
+        asked = {**self._filter_parameters(connection, filters), "vector": vector, "n": n}
         unfiltered = filters == Filters()
         most = max(depth.all_pass if unfiltered else depth.some_pass, n * _PIECES)
-        scanned = _MOST_SCANNED if unfiltered else self._scanned(connection, model, asked, most)
+        scanned = _MOST_SCANNED if unfiltered else self._scan_limit(connection, model, asked, most)
         if scanned:
             # Scans continue until enough rows pass the filters, so that filters lose no recall.
             for setting, value in (
                 ("iterative_scan", "relaxed_order"),
-                ("ef_search", str(depth.kept)),
+                ("ef_search", str(depth.candidates)),
                 ("max_scan_tuples", str(scanned)),
                 ("scan_mem_multiplier", "4"),
             ):
@@ -287,13 +289,13 @@ class Search:
                 return _scores(rows)
         return _scores(self._by_vector(connection, model, "by_meaning_of_few", asked))
 
-    def _scanned(
+    def _scan_limit(
         self, connection: Connection, model: Model, asked: Mapping[str, Any], most: int
     ) -> int:
         """Return how many vectors the index may scan for `most` matching ones; 0: none."""
         (row,) = self._rows(connection, "fitting", **{**asked, "most": _FEW + 1})
-        (held,) = self._rows(connection, "held", model_id=model.id)
-        return worth_scanning(most, held["vectors"], row["count"])
+        (stored,) = self._rows(connection, "count_vectors", model_id=model.id)
+        return worth_scanning(most, stored["vectors"], row["count"])
 
     def _by_vector(
         self, connection: Connection, model: Model, name: str, asked: Mapping[str, Any]
@@ -303,7 +305,7 @@ class Search:
         )
         return connection.execute(statement, asked, prepare=False).fetchall()
 
-    def _asked(self, connection: Connection, filters: Filters) -> dict[str, Any]:
+    def _filter_parameters(self, connection: Connection, filters: Filters) -> dict[str, Any]:
         latitude, longitude, km = filters.near or (None, None, None)
         person = None
         if filters.person is not None:
@@ -345,6 +347,7 @@ class Search:
             "hits",
             ids=ids,
             types=[row["data_type"] for row in places],
+            keys=[row["record_key"] for row in places],
             ats=[row["partition_at"] for row in places],
             query=query,
             begin=begin,
@@ -353,17 +356,17 @@ class Search:
         return [msgspec.convert({**row, "score": score_of[row["id"]]}, Hit) for row in rows]
 
 
-def worth_scanning(most: int, held: float, fitting: int) -> int:
-    """Return how many of `held` vectors an index may scan until it has `most` matching ones.
+def worth_scanning(most: int, vectors: float, fitting: int) -> int:
+    """Return how many of `vectors` vectors an index may scan until it has `most` matching ones.
 
     0 means that all `fitting` ones are compared.
     """
     if fitting <= _FEW:
         return 0
-    return min(_MOST_SCANNED, int(_MARGIN * most * held / fitting))
+    return min(_MOST_SCANNED, int(_MARGIN * most * vectors / fitting))
 
 
-def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+def fuse(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     """Fuse lists by reciprocal rank (Cormack, Clarke, Büttcher 2009): 1 / (60 + rank), summed."""
     total: dict[int, float] = {}
     for ranked in lists:
@@ -372,7 +375,7 @@ def fused(*lists: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return _best_first(total)
 
 
-def mixed(
+def fuse_models(
     better: Sequence[tuple[int, float]], plain: Sequence[tuple[int, float]], have: Set[int]
 ) -> list[tuple[int, float]]:
     """Fuse the lists of two models, where only the documents in `have` are in reach of the better.
@@ -380,7 +383,7 @@ def mixed(
     The other documents' place in the plain list counts twice, so that a document is not ranked
     lower because it waits for its vectors.
     """
-    total = dict(fused(better, plain))
+    total = dict(fuse(better, plain))
     for rank, (document_id, _) in enumerate(plain, start=1):
         if document_id not in have:
             total[document_id] += 1 / (_RRF + rank)
@@ -428,7 +431,7 @@ def index_some(
 
 
 def any_waits(lake: Lake, user_id: UUID) -> bool:
-    """Whether a document waits to be indexed, or is in the hands of who indexes it."""
+    """Tell whether a document waits to be indexed, or is being indexed."""
     (row,) = lake.rows(user_id, "search", "waiting", most=1)
     return bool(row["count"])
 

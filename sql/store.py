@@ -134,28 +134,29 @@ class Ledger:
         job_id: UUID,
         stage: str,
         code: str,
-        gone: Callable[[str], bool],
+        has_ended: Callable[[str], bool],
         delay_s: Callable[[int], float],
     ) -> bool:
         """Give a chunk back whose worker's process has ended; the attempt stays counted.
 
-        `gone` tells by the name in the lease whether its holder is gone, `delay_s` returns by the
-        attempt how long to wait. Returns False where nobody, or a living worker, has the lease.
+        `has_ended` tells by the name in the lease whether its holder has ended; `delay_s` returns
+        the seconds to wait for an attempt's number. Returns False if no worker, or a living one,
+        has the lease.
         """
         with self.transaction() as connection:
-            held = connection.execute(
+            leased = connection.execute(
                 _CHUNKS["held_by"], {"chunk": chunk, "job_id": job_id, "stage": stage}
             ).fetchone()
-            if held is None or not gone(held["leased_by"]):
+            if leased is None or not has_ended(leased["leased_by"]):
                 return False
             connection.execute(
                 _CHUNKS["release"],
                 {
                     "chunk": chunk,
-                    "token": held["token"],
+                    "token": leased["token"],
                     "code": code,
                     "counts_attempt": True,
-                    "delay_s": delay_s(held["attempt"]),
+                    "delay_s": delay_s(leased["attempt"]),
                 },
             )
         return True
@@ -377,8 +378,8 @@ class _LakeThen(Lake):
 def _hold_chunk(connection: Connection, lease: Lease, *, wait: bool) -> None:
     if not wait:
         connection.execute("SET LOCAL synchronous_commit = off")
-    held = connection.execute(
+    leased = connection.execute(
         _CHUNKS["hold"], {"chunk": lease.ref.id, "token": lease.token}
     ).fetchone()
-    if held is None:
+    if leased is None:
         raise Fenced

@@ -16,7 +16,7 @@ from tasks.derived import embedding_backfill as behind
 from tasks.derived import search_index
 from tasks.ingest import chunk as record_stages
 from tasks.ingest import loading, poison, upload
-from tasks.maintenance import reconcile
+from tasks.ingest.finish import finish_job
 from tasks.runtime import stage_runner
 from tasks.runtime.context import as_ids, runtime
 from tasks.runtime.dispatch import TASK_PREFIX
@@ -85,7 +85,7 @@ def load(*, chunk: Any, job_id: Any) -> None:
 @_task
 def finish(*, chunk: Any, job_id: Any) -> None:
     """End a job."""
-    stage_runner.perform(Stage.FINISH, chunk, job_id, reconcile.finish_job)
+    stage_runner.perform(Stage.FINISH, chunk, job_id, finish_job)
 
 
 @_task

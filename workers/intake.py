@@ -42,7 +42,7 @@ from sql.queries import queries
 from sql.store import Ledger
 from tasks.runtime import dispatch, measured_originals
 from tasks.runtime.context import Options
-from workers.embedded.unprivileged import give, pinned, rooted
+from workers.embedded.unprivileged import act_as_root, give, pin_folder
 
 log = structlog.get_logger("datapunk.intake")
 
@@ -160,7 +160,7 @@ def take_in(
     options = options or Options()
     user = check_user(user)
     with _at(path, move=move) as here:
-        with rooted():
+        with act_as_root():
             _check(here, options.max_upload_bytes)
             expected = expected_sha256(here)
         room = room_for_names((folders.work, folders.processed, folders.failed))
@@ -189,17 +189,19 @@ def take_in(
 
 def _copy(folders: Folders, job_id: UUID, here: Path, original: Path, options: Options) -> None:
     """Copy a file in. It is read here and not again until it is unpacked."""
-    size, sha256 = copy_and_measure(here, original, limit=options.max_upload_bytes, reading=rooted)
+    size, sha256 = copy_and_measure(
+        here, original, limit=options.max_upload_bytes, reading=act_as_root
+    )
     measured_originals.note(folders, job_id, original, size, sha256)
 
 
 @contextmanager
 def _at(path: Path, *, move: bool) -> Iterator[Path]:
-    """Yield the path of a file; in staging, through a folder that nobody can swap meanwhile."""
+    """Yield the path of a file; in staging, through a folder that no other user can replace."""
     if not move:  # the user's own file
         yield path
         return
-    with pinned(path.parent, dropped=True) as folder:
+    with pin_folder(path.parent, dropped=True) as folder:
         yield folder / path.name
 
 
@@ -214,7 +216,7 @@ def _check(path: Path, limit: int) -> None:
 
 @contextmanager
 def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[None]:
-    """Yield with a locked work folder, which is removed if the file never came into it."""
+    """Yield with a locked work folder, which is removed if no file was moved into it."""
     folder = folders.job(job_id)
     try:
         private(folders.work)
@@ -235,7 +237,7 @@ def _new_claim(folders: Folders, job_id: UUID, claimed: Claimed) -> Iterator[Non
 
 def _move(path: Path, target: Path) -> None:
     crash_here("intake.before_rename")
-    with pinned(target.parent, dropped=False) as folder, rooted():
+    with pin_folder(target.parent, dropped=False) as folder, act_as_root():
         try:
             path.rename(folder / target.name)
         except OSError as error:
@@ -252,20 +254,23 @@ def _move(path: Path, target: Path) -> None:
 def _make_ours(folders: Folders, original: Path, path: Path, options: Options) -> None:
     """Make sure that no other user can change a file that was taken in.
 
-    Another user could through another name of it, or an open handle; then a copy takes its place. A
-    file that can't be secured goes back to `path`, where it was dropped, and the error is raised.
+    Another user may have a hard link to it or an open handle; then a copy replaces it. A file that
+    can't be secured goes back to `path`, where it was dropped, and the error is raised.
     """
     try:
-        with pinned(original.parent, dropped=False) as folder:
+        with pin_folder(original.parent, dropped=False) as folder:
             here = folder / original.name
-            with rooted(), open_regular(here) as file:  # it may have been swapped before the move
-                theirs = os.fstat(file.fileno()).st_nlink > 1
-                if not theirs:
+            with (
+                act_as_root(),
+                open_regular(here) as file,
+            ):  # it may have been swapped before the move
+                shared = os.fstat(file.fileno()).st_nlink > 1
+                if not shared:
                     give(file)  # from here on no other user can open it
-                    theirs = written_to(file)
-            if theirs:
+                    shared = written_to(file)
+            if shared:
                 crash_here("intake.shared")
-                replace_by_copy(here, limit=options.max_upload_bytes, reading=rooted)
+                replace_by_copy(here, limit=options.max_upload_bytes, reading=act_as_root)
                 crash_here("intake.copied")
     except (Rejected, OSError, TransientError):
         _give_back(folders, original, path)
@@ -276,12 +281,12 @@ def _give_back(folders: Folders, original: Path, path: Path) -> None:
     """Move a file back to where it was dropped; under another name if that is taken."""
     if folders.staging not in path.parents:
         raise PermanentError("It did not lie in staging.")
-    with rooted():
+    with act_as_root():
         path.parent.mkdir(exist_ok=True)
     with (
-        pinned(original.parent, dropped=False) as claimed,
-        pinned(path.parent, dropped=True) as folder,
-        rooted(),
+        pin_folder(original.parent, dropped=False) as claimed,
+        pin_folder(path.parent, dropped=True) as folder,
+        act_as_root(),
     ):
         name = path.name
         while not absent(folder / name):
@@ -331,7 +336,11 @@ def _drop_sidecar(folders: Folders, claimed: Claimed) -> None:
     path = _dropped(claimed)
     if claimed.copied or claimed.expected_sha256 is None or folders.staging not in path.parents:
         return
-    with suppress(OSError, Rejected), pinned(path.parent, dropped=True) as folder, rooted():
+    with (
+        suppress(OSError, Rejected),
+        pin_folder(path.parent, dropped=True) as folder,
+        act_as_root(),
+    ):
         here = folder / path.name
         if absent(here) and expected_sha256(here) == claimed.expected_sha256:
             sidecar(here).unlink()

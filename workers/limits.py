@@ -14,11 +14,11 @@ _OPEN_FILES = 1024
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 
 
-def bound(*, memory_mb: int, file_bytes: int) -> None:
+def limit_process(*, memory_mb: int, file_bytes: int) -> None:
     """Limit this process: `memory_mb` of data (0: any), `file_bytes` in one file, no core dump.
 
-    Data and not address space: mapped files and reserved, untouched ranges do no harm. A lower
-    existing limit stays.
+    The limit is on data, not on address space, since mapped files and untouched ranges use no
+    memory. A lower existing limit stays.
     """
     # A core dump would hold records, where others may read it.
     _lower(resource.RLIMIT_CORE, 0)
@@ -28,7 +28,7 @@ def bound(*, memory_mb: int, file_bytes: int) -> None:
         _lower(resource.RLIMIT_DATA, memory_mb * _MB)
 
 
-def bound_time(seconds: float) -> None:
+def limit_time(seconds: float) -> None:
     """Limit this process to `seconds` of processor time from now on; then the kernel ends it.
 
     Celery limits a task by the clock, but only while the worker's parent lives: a child that hangs
@@ -67,7 +67,7 @@ def cut_network() -> bool:
 
 def _lower(kind: int, wanted: int) -> None:
     soft, hard = resource.getrlimit(kind)
-    standing = [n for n in (soft, hard) if n != resource.RLIM_INFINITY]
-    limit = min([wanted, *standing])
+    existing = [n for n in (soft, hard) if n != resource.RLIM_INFINITY]
+    limit = min([wanted, *existing])
     with suppress(ValueError, OSError):  # a system that does not know this limit
         resource.setrlimit(kind, (limit, limit))

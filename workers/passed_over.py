@@ -21,7 +21,7 @@ from pipeline.storage.atomic_files import put, written
 from schemas.errors import TransientError
 from schemas.folders import Folders
 from workers.staging import WINDOW
-from workers.watching import EVERY_S, Item, Watching
+from workers.watching import EVERY_S, Item, WatcherReport
 
 log = structlog.get_logger("datapunk.watcher")
 
@@ -30,7 +30,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _NAMED = 100
 
 
-class _Held(msgspec.Struct):
+class _Entry(msgspec.Struct):
     item: Item
     user: str | None
     mark: tuple[int, ...]
@@ -42,7 +42,7 @@ class PassedOver:
 
     def __init__(self, data: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._data, self._clock = data, clock
-        self._held: dict[Path, _Held] = {}
+        self._entries: dict[Path, _Entry] = {}
         self._by_user: Counter[str | None] = Counter()
 
     def note(self, path: Path, user: str | None, code: str, reason: str) -> None:
@@ -51,7 +51,7 @@ class PassedOver:
         if mark is None:
             log.warning("gone, after an error", code=code)
             return
-        before = self._held.get(path)
+        before = self._entries.get(path)
         tries = before.item.tries + 1 if before else 1
         since = before.item.since if before else datetime.now(UTC)
         if before is None:
@@ -61,44 +61,44 @@ class PassedOver:
             name=readable(path, self._data), code=code, reason=reason, tries=tries, since=since
         )
         wait = min(_FIRST_WAIT_S * 2 ** min(tries - 1, 30), _LONGEST_WAIT_S)
-        self._held[path] = _Held(item, user, mark, self._clock() + wait)
+        self._entries[path] = _Entry(item, user, mark, self._clock() + wait)
 
     def waits(self, path: Path) -> bool:
         """Tell whether `path` was passed over and its wait is not over."""
-        held = self._held.get(path)
-        return held is not None and self._clock() < held.again_at
+        entry = self._entries.get(path)
+        return entry is not None and self._clock() < entry.again_at
 
     def skips(self, path: Path, user: str | None) -> bool:
         """Tell whether an item is not to be tried now.
 
         It waits, or the limit of items that are remembered for its user is reached.
         """
-        full = self._by_user[user] >= WINDOW and path not in self._held
+        full = self._by_user[user] >= WINDOW and path not in self._entries
         return full or self.waits(path)
 
     def forget(self, path: Path) -> None:
         """Forget an item that is taken in, put aside or gone."""
-        if held := self._held.pop(path, None):
-            self._by_user[held.user] -= 1
+        if entry := self._entries.pop(path, None):
+            self._by_user[entry.user] -= 1
 
     def sweep(self) -> None:
         """Forget items that are gone, and end the wait of changed ones."""
-        for path, held in [*self._held.items()]:
+        for path, entry in [*self._entries.items()]:
             now_as = _mark(path)
             if now_as is None:
                 self.forget(path)
-            elif now_as != held.mark:
-                held.again_at = self._clock()
+            elif now_as != entry.mark:
+                entry.again_at = self._clock()
 
     @property
     def due(self) -> bool:
         """Whether the wait of some item is over."""
         now = self._clock()
-        return any(held.again_at <= now for held in self._held.values())
+        return any(entry.again_at <= now for entry in self._entries.values())
 
     def items(self) -> list[Item]:
         """Return what was passed over, the longest first."""
-        return sorted((held.item for held in self._held.values()), key=lambda item: item.since)
+        return sorted((entry.item for entry in self._entries.values()), key=lambda item: item.since)
 
 
 def _mark(path: Path) -> tuple[int, ...] | None:
@@ -128,12 +128,12 @@ class Notice:
     def __init__(self, folders: Folders) -> None:
         self._host = socket.gethostname()
         self._path = folders.run / f"watcher-{self._host.replace('/', '_')}.json"
-        self._written: Watching | None = None
+        self._written: WatcherReport | None = None
 
     def say(self, items: list[Item], waiting: int, stopped: str | None) -> None:
         """Write a report. A disk that refuses it stops nothing."""
         now = datetime.now(UTC)
-        state = Watching(
+        state = WatcherReport(
             host=self._host,
             pid=os.getpid(),
             at=self._written.at if self._written else now,

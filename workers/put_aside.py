@@ -14,7 +14,7 @@ from schemas.errors import (
 from schemas.folders import Folders
 from schemas.reasons import category_of
 from workers import intake
-from workers.embedded.unprivileged import pinned, rooted
+from workers.embedded.unprivileged import act_as_root, pin_folder
 from workers.staging import Found
 
 
@@ -44,9 +44,9 @@ def move_aside(folders: Folders, found: Found, code: str, why: str) -> None:
     crash_here("put_aside.before_rename")
     try:
         with (
-            pinned(home, dropped=True) as old,
-            pinned(folder, dropped=False) as new,
-            rooted(),
+            pin_folder(home, dropped=True) as old,
+            pin_folder(folder, dropped=False) as new,
+            act_as_root(),
         ):
             move(old / found.path.name, new / target.name)
     except BaseException:

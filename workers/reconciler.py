@@ -11,7 +11,7 @@ from kombu.exceptions import KombuError
 
 from schemas.errors import ServiceDown, TransientError, place_of
 from tasks.derived.embedding_backfill import Lacking
-from tasks.maintenance import reconcile
+from tasks.maintenance import reconcile, sweep
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime
 from workers.embedded.guard import Guard
@@ -61,11 +61,11 @@ class Turns:
             if any(done.values()):
                 log.info("reconciled", **done)
             if sweeps:
-                reconcile.sweep(self._run)
+                sweep.sweep(self._run)
         except (TransientError, ServiceDown, KombuError, OSError) as error:
             log.warning("a service is down", error=type(error).__name__)
         except Exception as error:
             log.error("a turn failed", error=type(error).__name__, where=place_of(error))  # noqa: TRY400 - the text may hold content
 
     def _step(self, name: str, work: Callable[[], int]) -> None:
-        steps.alone(self._run, name, work, 0)
+        steps.run_step(self._run, name, work, 0)

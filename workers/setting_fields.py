@@ -160,7 +160,7 @@ class SettingFields(BaseSettings):
         Tiers.BOTH,
         description="static: vectors of a model distilled from the full one, at thousands of "
         "texts a second. full: of the model itself. both: static ones as records load, and full "
-        "ones behind the imports; the other way round on a GPU.",
+        "ones after the imports; the other way round on a GPU.",
     )
     embed_threads: int = Field(
         0, ge=0, description="Threads of one embedding process; 0 is one for each core."

@@ -80,7 +80,7 @@ class Settings(SettingFields):
 
     @field_validator("privacy_models")
     @classmethod
-    def _spoken(cls, models: dict[str, str] | None) -> dict[str, str] | None:
+    def _absolute_models(cls, models: dict[str, str] | None) -> dict[str, str] | None:
         """Return folders as absolute paths, so that every process finds them."""
         named = {name: model for name, model in (models or {}).items() if model}
         require(len(named) == len(models or {}), "is language=model, with commas between")
@@ -139,7 +139,7 @@ class Settings(SettingFields):
 
     @field_validator("privacy_key_file")
     @classmethod
-    def _apart(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+    def _outside_data_dir(cls, path: Path | None, info: ValidationInfo) -> Path | None:
         data = info.data.get("data_dir")
         require(
             path is None or data is None or not path.is_relative_to(data),

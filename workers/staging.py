@@ -39,10 +39,10 @@ class Found(msgspec.Struct, frozen=True):
     state: os.stat_result
 
 
-def ignored(name: str) -> bool:
+def is_ignored(name: str) -> bool:
     """Tell whether a name in staging is ignored.
 
-    Litter, unfinished, or a checksum of another file.
+    These are files of operating systems, unfinished downloads, and checksums of other files.
     """
     return any(fnmatchcase(name.lower(), pattern) for pattern in _IGNORED)
 
@@ -65,7 +65,7 @@ def look(
     users: list[str] = []
     with os.scandir(staging) as entries:
         for entry in entries:
-            if ignored(entry.name):
+            if is_ignored(entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 if not closed(Path(entry.path)):
@@ -89,7 +89,7 @@ def _window(folder: Path, user: str, passed: Callable[[Path, str | None], bool])
     found: list[Found] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if not ignored(entry.name) and not passed(Path(entry.path), user):
+            if not is_ignored(entry.name) and not passed(Path(entry.path), user):
                 found += _found(entry, user)
             if len(found) >= WINDOW:
                 break
@@ -200,14 +200,14 @@ def fingerprint(found: Found) -> Print:
     return Prints(most=2**63).of(found) or ()
 
 
-class Settling:
+class StabilityCheck:
     """Tells when an item has stopped changing."""
 
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
         self._seen: dict[Path, tuple[Print, float]] = {}
 
-    def settled(self, path: Path, now_as: Print, at_s: float) -> bool:
+    def is_stable(self, path: Path, now_as: Print, at_s: float) -> bool:
         """Tell whether `path` was `now_as` for long enough, at the monotonic time `at_s`."""
         before, since = self._seen.get(path, (None, at_s))
         if before != now_as:

@@ -35,7 +35,7 @@ from sql.store import Ledger
 from tasks.runtime.context import Options
 from workers import intake, staging
 from workers.embedded.guard import Guard
-from workers.embedded.unprivileged import acting, lake_user, rooted
+from workers.embedded.unprivileged import act_as, act_as_root, lake_user
 from workers.passed_over import Notice, PassedOver
 from workers.put_aside import move_aside
 from workers.settings import Settings
@@ -70,7 +70,7 @@ class Watcher:
         user: pwd.struct_passwd | None = None,
     ) -> None:
         self._ledger, self._folders, self._options, self._user = ledger, folders, options, user
-        self._settling, self._prints = staging.Settling(settle_s), staging.Prints()
+        self._stability, self._prints = staging.StabilityCheck(settle_s), staging.Prints()
         self._passed, self._notice = PassedOver(folders.data), Notice(folders)
         self._stopped: str | None = None
         self._unfinished, self._more, self._turn = False, False, 0
@@ -78,7 +78,7 @@ class Watcher:
     @property
     def waiting(self) -> bool:
         """Whether something in staging is still changing, or its turn has not come."""
-        return self._more or len(self._settling) > 0
+        return self._more or len(self._stability) > 0
 
     @property
     def due(self) -> bool:
@@ -86,7 +86,7 @@ class Watcher:
         return self.waiting or self._stopped is not None or self._passed.due
 
     @property
-    def stays(self) -> str | None:
+    def blocked_reason(self) -> str | None:
         """Why something stays in staging that no longer changes; None if nothing does."""
         if self._stopped is None and (items := self._passed.items()):
             return f"{len(items)} passed over, such as {items[0].name}: {items[0].reason}"
@@ -94,7 +94,7 @@ class Watcher:
 
     def recover(self) -> list[UUID]:
         """Finish intakes that a crash or an error left behind."""
-        with acting(self._user):
+        with act_as(self._user):
             return self._recover()
 
     def _recover(self) -> list[UUID]:
@@ -116,7 +116,7 @@ class Watcher:
 
         Raises `TransientError` while the database is down; then everything stays as it is.
         """
-        with acting(self._user):
+        with act_as(self._user):
             try:
                 jobs = self._scan()
             except TransientError:
@@ -126,12 +126,12 @@ class Watcher:
         return jobs
 
     def _report(self, stopped: str | None) -> None:
-        with rooted():
-            self._notice.say(self._passed.items(), len(self._settling), stopped)
+        with act_as_root():
+            self._notice.say(self._passed.items(), len(self._stability), stopped)
 
     def _scan(self) -> list[UUID]:
         jobs = self._recover() if self._unfinished else []
-        with rooted():
+        with act_as_root():
             self._passed.sweep()
             self._stopped = _shut(self._folders.staging)
         lists = [] if self._stopped else self._look()
@@ -139,20 +139,20 @@ class Watcher:
         here = {found.path for each in lists for found in each}
         until = time.monotonic() + _SCAN_S
         for found in staging.in_turns(lists):
-            if self._has_settled(found):
+            if self._is_stable(found):
                 jobs += self._take(found)
                 if self._passed.waits(found.path) or not _exists(found.path):
                     here.discard(found.path)
             if time.monotonic() > until:
                 self._more = True
                 break
-        self._settling.keep(here)
+        self._stability.keep(here)
         self._prints.keep(here)
         return jobs
 
     def _look(self) -> list[list[Found]]:
         """Return the items to look at, another user first each time."""
-        with rooted():
+        with act_as_root():
             try:
                 lists = [
                     *staging.look(
@@ -170,13 +170,13 @@ class Watcher:
         self._turn = (self._turn + 1) % len(lists)
         return lists[self._turn :] + lists[: self._turn]
 
-    def _has_settled(self, found: Found) -> bool:
-        with rooted():
+    def _is_stable(self, found: Found) -> bool:
+        with act_as_root():
             mark = self._prints.of(found)
         if mark is None:
             self._more = True
             return False
-        return self._settling.settled(found.path, mark, time.monotonic())
+        return self._stability.is_stable(found.path, mark, time.monotonic())
 
     def _take(self, found: Found) -> list[UUID]:
         try:
@@ -221,7 +221,7 @@ class Watcher:
         if isinstance(error, TransientError) and error.code is None:
             self._ledger.rows("jobs", "user_id", name=user or "")
         code, why = _code_and_text(error)
-        with rooted():
+        with act_as_root():
             self._passed.note(path, user, code, why)
 
     def _put_aside(self, found: Found, code: str, why: str) -> None:
@@ -234,7 +234,7 @@ class Watcher:
         except Exception as error:
             other, reason = _code_and_text(error)
             log.warning("can't be put aside", code=other)
-            with rooted():
+            with act_as_root():
                 self._passed.note(
                     found.path, found.user, code, f"{why} It can't be put aside: {reason}"
                 )
@@ -268,13 +268,13 @@ def _shut(folder: Path) -> str | None:
 
 
 def _exists(path: Path) -> bool:
-    with rooted():
+    with act_as_root():
         return os.path.lexists(path)
 
 
 def _unreadable(path: Path) -> bool:
     try:
-        with rooted():
+        with act_as_root():
             open_regular(path).close()
     except PermissionError:
         return True
@@ -331,7 +331,7 @@ def _until_empty(watcher: Watcher, settings: Settings) -> None:
         time.sleep(min(_TICK_S, max(settings.settle_s, 0.05)))
         watcher.scan()
     watcher.recover()
-    if why := watcher.stays:
+    if why := watcher.blocked_reason:
         raise DatapunkError(why)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from schemas.folders import Folders
-from workers.embedded.unprivileged import rooted
+from workers.embedded.unprivileged import act_as_root
 
 #: A watcher reports at least this often, and counts as ended after three times that.
 EVERY_S = 20.0
@@ -25,7 +25,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
 
 
-class Watching(msgspec.Struct, frozen=True, kw_only=True):
+class WatcherReport(msgspec.Struct, frozen=True, kw_only=True):
     """The last report of one watcher."""
 
     host: str
@@ -45,17 +45,17 @@ class Watching(msgspec.Struct, frozen=True, kw_only=True):
         return (datetime.now(UTC) - self.at).total_seconds() > 3 * EVERY_S
 
 
-def told(folders: Folders) -> list[Watching]:
+def read_reports(folders: Folders) -> list[WatcherReport]:
     """Return the last report of each running watcher of this data folder."""
     found = []
-    with rooted():
+    with act_as_root():
         for path in sorted(folders.run.glob(_KINDS)):
             with suppress(OSError, msgspec.MsgspecError):
-                found.append(msgspec.json.decode(path.read_bytes(), type=Watching))
+                found.append(msgspec.json.decode(path.read_bytes(), type=WatcherReport))
     return [state for state in found if not state.silent]
 
 
-def lines(states: list[Watching]) -> list[str]:
+def report_lines(states: list[WatcherReport]) -> list[str]:
     """Return the reports as lines: what stops a watcher, and what was passed over."""
     texts = []
     for state in states:

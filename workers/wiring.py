@@ -214,13 +214,13 @@ def _lost(sender: Any = None, exception: Any = None, kwargs: Any = (), **_: Any)
         # No pool in a parent that forks: one connection, closed at once.
         ledger = open_ledger(settings, timeout=3)
         with closing(ledger.pool):
-            stage_runner.lost(
+            stage_runner.release_lost(
                 ledger,
                 options(settings),
                 stage=str(sender.name).removeprefix(TASK_PREFIX),
                 **dict(kwargs),
                 code="time_limit" if killed else "worker_lost",
-                gone=lambda name: killed or not _alive(name),
+                has_ended=lambda name: killed or not _alive(name),
             )
     except Exception as error:
         log.warning("could not give back; the lease will run out", error=type(error).__name__)
@@ -246,7 +246,7 @@ def limit_children(settings: Settings, *, cut: bool = False) -> None:
 
     @signals.task_prerun.connect(weak=False)
     def bound_time(task: Any = None, **_: Any) -> None:
-        limits.bound_time(task.time_limit)
+        limits.limit_time(task.time_limit)
 
 
 def embed_apart(settings: Settings) -> None:
@@ -270,13 +270,13 @@ def embed_apart(settings: Settings) -> None:
 
 def _bound_apart(settings: Settings) -> None:
     """Limit a child of a command, which may run as root."""
-    unprivileged.settle()
+    unprivileged.become_acting_user()
     _bound(settings)
 
 
 def _bound(settings: Settings) -> None:
     largest = max(settings.archive_max_bytes, settings.max_upload_bytes)
-    limits.bound(memory_mb=settings.task_memory_mb, file_bytes=largest)
+    limits.limit_process(memory_mb=settings.task_memory_mb, file_bytes=largest)
 
 
 def needs_network(settings: Settings) -> tuple[str, ...]:
@@ -294,7 +294,7 @@ def needs_network(settings: Settings) -> tuple[str, ...]:
 
 @signals.worker_process_init.connect(weak=False)
 def _child(**_: Any) -> None:
-    """Prepare a fresh child: the parent's objects are never collected, and records die young."""
+    """Prepare a new child: drop the parent's pools, and never collect the parent's objects."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     context.forget()

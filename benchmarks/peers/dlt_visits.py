@@ -50,8 +50,8 @@ def main() -> None:
             dataset_name=f"peer_{how}",
         )
         began = time.monotonic()
-        made = dlt.resource(items, name="items", write_disposition=how, primary_key=_key(array))
-        pipeline.run(made, loader_file_format="csv")
+        resource = dlt.resource(items, name="items", write_disposition=how, primary_key=_key(array))
+        pipeline.run(resource, loader_file_format="csv")
         seconds = time.monotonic() - began
         with (
             pipeline.sql_client() as client,

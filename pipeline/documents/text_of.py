@@ -36,7 +36,7 @@ import pypdf
 from pypdf.errors import DependencyError, PyPdfError
 
 from pipeline.documents import front_matter, office, rtf
-from pipeline.documents.office import Unreadable
+from pipeline.documents.office_package import Unreadable
 from pipeline.text import cleaning
 from schemas.errors import BadValue
 

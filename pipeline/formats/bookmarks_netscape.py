@@ -56,7 +56,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         folders=item.around["folders"],
         metadata=more,
     )
-    return msgspec.structs.replace(record, beside=_of_folders(item.around))
+    return msgspec.structs.replace(record, context_metadata=_of_folders(item.around))
 
 
 def _of_folders(around: Mapping[str, Any]) -> dict[str, Any]:

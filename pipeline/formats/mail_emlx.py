@@ -46,7 +46,7 @@ def to_records(item: RawRecord, member: Member) -> Iterator[Record]:
     if properties or flags:
         context: dict[str, Any] = {"around": properties} if properties else {}
         context = {**context, "flags": list(flags)} if flags else context
-        head = msgspec.structs.replace(head, beside=context)
+        head = msgspec.structs.replace(head, context_metadata=context)
     yield head
     yield from found
 

@@ -62,7 +62,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         content_type="text/plain" if path.suffix.lower() == ".html" else "text/markdown",
         metadata=non_empty(metadata),
         mutable=True,
-        beside=non_empty({"path": member.path, "folder": folder}),
+        context_metadata=non_empty({"path": member.path, "folder": folder}),
     )
 
 

@@ -42,7 +42,7 @@ def to_record(item: RawRecord, member: Member) -> Record:
         content_type=kind,
         metadata={key: value for key, value in metadata.items() if value},
         blob=Blob(sha256=member.sha256, size=member.size, media_type=kind, name=name),
-        beside={"path": member.path},
+        context_metadata={"path": member.path},
     )
 
 

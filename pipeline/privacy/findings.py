@@ -46,7 +46,7 @@ class Text:
         self._numbers: list[int] | None = None
 
     def numbers(self) -> list[int]:
-        """Where numbers may begin that have six signs or more; looked for once."""
+        """Return where numbers of six signs or more may begin; computed once."""
         if self._numbers is None:
             self._numbers = [place.start() for place in _LONG_NUMBER.finditer(self.text)]
         return self._numbers
@@ -57,7 +57,7 @@ class Text:
         return self._hint + near if start < most else near
 
     def folded(self) -> bytes:
-        """All that `before` may give, as UTF-8."""
+        """Return the text that `before` slices, as UTF-8."""
         return (self._hint + self.text.casefold()).encode("utf-8", "replace")
 
     def label(self, start: int) -> str:

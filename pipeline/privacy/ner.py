@@ -48,7 +48,9 @@ def strings(value: Any) -> Iterator[str]:
             yield from strings(one)
 
 
-def tell(names: Names, records: Iterable[tuple[str | None, Iterable[str]]]) -> list[NerResult]:
+def find_names(
+    names: Names, records: Iterable[tuple[str | None, Iterable[str]]]
+) -> list[NerResult]:
     """Return the names in the texts of each record; `records` are their languages and texts.
 
     A record in a language without a model has none.
@@ -71,7 +73,9 @@ def _has_words(text: str) -> bool:
     return not (_CODE.match(text) or _TIME.match(text)) and _LETTER.search(text) is not None
 
 
-def beside(text: str, names: Sequence[Name], found: Sequence[Finding]) -> Iterator[Finding]:
+def names_as_findings(
+    text: str, names: Sequence[Name], found: Sequence[Finding]
+) -> Iterator[Finding]:
     """Yield the names as findings that overlap none of `found`.
 
     A rule knows better than a model.
@@ -80,7 +84,7 @@ def beside(text: str, names: Sequence[Name], found: Sequence[Finding]) -> Iterat
     taken = _merged(sorted([*((one.start, one.end) for one in found), *marks]))
     ends = [end for _, end in taken]
     for name in names:
-        for start, end in _free(name.start, name.end, taken, ends):
+        for start, end in _free_parts(name.start, name.end, taken, ends):
             yield from _finding(text, name, start, end)
 
 
@@ -95,7 +99,7 @@ def _merged(spans: Spans) -> Spans:
     return merged
 
 
-def _free(at: int, last: int, taken: Spans, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _free_parts(at: int, last: int, taken: Spans, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Yield the free parts of [at, last); `ends` are the ends of the taken spans."""
     for n in range(bisect_right(ends, at), len(taken)):
         start, end = taken[n]

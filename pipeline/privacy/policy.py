@@ -83,7 +83,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return blake2b(encoded, key=sha256(key).digest(), digest_size=8).hexdigest()
 
     @property
-    def wherever(self) -> Policy:
+    def for_unknown_origin(self) -> Policy:
         """A policy that drops what this one removes from any source and any field.
 
         For texts of unknown origin.

@@ -115,6 +115,14 @@ _DATES = (
     r"[0-9][a-z.]{0,2},? (?:[^0-9\"\n]{2,24} )?(?:18|19|20)[0-9]{2}",
     rf"[0-9]{{4}}{_BLANKS}[年년]",
 )
+#: A date is personal after a word for a birth, which may be in the name of its field.
+_BLANK = r"(?:[\s_]|[^\x{0}-\x{7f}])"
+_BIRTHS = (
+    rf"(?i:born|birth|d\W?o\W?b|geboren|geb\W|geburts|née?{_BLANK}le|nai(?:ss|ß)ance|nacid[oa]"
+    rf"|nacimiento|nat[oa]{_BLANK}(?:il|a)|nascita|nascid[oa]|nascimento|geboorte|född?|födelse"
+    r"|født?|fødsel|syntynyt|syntymä|urodz|рожд|родил|doğum|生年月日|出生|生日|생년월일|जन्म"
+    r"|γέννησ|narozen|születés|תאריך לידה)",
+)
 _PAIRS = (rf"\.[0-9]{{2,15}}{_BLANKS}[,;/]{_BLANKS}[+-]?[0-9]{{1,3}}\.[0-9]{{2}}",)
 _V4 = (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",)
 _V6 = (r"::|(?:[0-9A-Fa-f]{1,4}:){5}",)
@@ -147,6 +155,8 @@ _PATTERNS: dict[str, tuple[str, ...]] = {
 _NAMES = tuple(_PATTERNS)
 _CLUES = {finder: clue(patterns) for finder, patterns in _PATTERNS.items()}
 _ANY = clue(dict.fromkeys(chain(*_PATTERNS.values(), _ODD)))
+#: Most records have a date, and few a word for a birth.
+_IN_RECORDS = clue(dict.fromkeys(chain(*{**_PATTERNS, "birth_dates": _BIRTHS}.values(), _ODD)))
 _ALL = _clues(map(_either, (*_PATTERNS.values(), _ODD)))
 
 #: A JSON text with a clue.
@@ -154,16 +164,16 @@ SUSPICIOUS = b'"@"'
 
 
 def following(data: bytes, start: int) -> int:
-    """Return the last byte of the next clue from a place on, or -1."""
-    match = _ANY.search(data, start)
+    """Return the last byte of the next clue in the JSON of records from a place on, or -1."""
+    match = _IN_RECORDS.search(data, start)
     return -1 if match is None else match.end() - 1
 
 
 def finders(data: bytes) -> list[str]:
     """Return the names of the finders that have a clue in a text."""
-    if following(data, 0) < 0:
+    if _ANY.search(data) is None:
         return []
-    if told := _ALL.Match(data):
-        return [_NAMES[n] for n in sorted(told) if n < len(_NAMES)]
+    if matched := _ALL.Match(data):
+        return [_NAMES[n] for n in sorted(matched) if n < len(_NAMES)]
     # There is a clue: so the set ran out of memory, which it does not say.
     return [finder for finder, one in _CLUES.items() if one.search(data)]

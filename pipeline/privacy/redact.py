@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.ports import Names
@@ -24,15 +24,15 @@ class Texts(NamedTuple):
     metadata: dict[str, Any]
 
 
-class Treated(NamedTuple):
+class Redacted(NamedTuple):
     """The texts after the policy, what was done, and the texts that were removed."""
 
     texts: Texts
     done: Done
-    gone: tuple[str, ...]
+    removed: tuple[str, ...]
 
 
-_GONE: Any = object()
+_DROPPED: Any = object()
 #: The field name in rules for names of attachments and documents.
 NAME_OF_BLOB = "metadata.blob.name"
 #: Integers from here on may be card numbers; shorter ones only where the field's name says so.
@@ -62,33 +62,37 @@ class Redactor:
             for rule in policy.rules
         )
 
-    def wherever(self) -> Redactor:
-        """Return the same for texts of unknown origin (`Policy.wherever`).
+    def for_unknown_origin(self) -> Redactor:
+        """Return the same for texts of unknown origin (`Policy.for_unknown_origin`).
 
         It finds no names that only a language model finds.
         """
-        return Redactor(self.policy.wherever)
+        return Redactor(self.policy.for_unknown_origin)
 
-    def told(self, records: Iterable[tuple[str | None, Texts, str | None]]) -> dict[int, NerResult]:
+    def find_names(
+        self, records: Iterable[tuple[str | None, Texts, str | None]]
+    ) -> dict[int, NerResult]:
         """Return the names in the texts of some records, by the number of the record.
 
         Each record is its language, its texts, and the name of its file. Records without names are
-        left out; `of` and `name` take the result.
+        left out; `redact` and `redact_name` take the result.
         """
         if self._models is None:
             return {}
         texts_of = ((tongue, ner.strings([*texts, file])) for tongue, texts, file in records)
-        return {n: one for n, one in enumerate(ner.tell(self._models, texts_of)) if one}
+        return {n: one for n, one in enumerate(ner.find_names(self._models, texts_of)) if one}
 
-    def of(self, source: str, texts: Texts, found_names: NerResult | None = None) -> Treated:
+    def redact(self, source: str, texts: Texts, found_names: NerResult | None = None) -> Redacted:
         """Return one record's texts after the policy; the same objects where nothing changed."""
         return _Pass(self, source, found_names or {}).over(texts)
 
-    def name(self, text: str, source: str, field: str, found_names: NerResult | None = None) -> str:
+    def redact_name(
+        self, text: str, source: str, field: str, found_names: NerResult | None = None
+    ) -> str:
         """Return a name (of a file, of a field) without what the policy removes; not counted."""
         return _Pass(self, source, found_names or {}).text(text, field, "")
 
-    def replaced(self, finding: Finding, action: Action, text: str) -> str:
+    def replacement(self, finding: Finding, action: Action, text: str) -> str:
         """Return the text that replaces a finding."""
         if action is Action.HASH:
             return self.token(finding.kind, finding.value)
@@ -117,23 +121,28 @@ class _Pass:
         self._with, self._source, self._found_names = redactor, source, found_names
         self._policy = redactor.policy
         self._done: Counter[tuple[Kind, Action]] = Counter()
-        self._gone: list[str] = []
+        self._removed: list[str] = []
 
-    def over(self, texts: Texts) -> Treated:
+    def over(self, texts: Texts) -> Redacted:
         title = texts.title and self.text(texts.title, "title", "")
         content = texts.content and self.text(texts.content, "content", "")
         metadata = self._object(texts.metadata, "metadata") if texts.metadata else texts.metadata
         done: Done = {}
         for (kind, action), n in sorted(self._done.items()):
             done.setdefault(kind.value, {})[action.value] = n
-        return Treated(Texts(title, content, metadata), done, tuple(self._gone))
+        return Redacted(Texts(title, content, metadata), done, tuple(self._removed))
 
     def text(self, text: str, field: str, hint: str) -> str:
         """Return the text with each finding as its rule wants it.
 
         The strictest of overlapping findings counts.
         """
-        changes = self._changes(text, field, hint)
+        found = detectors.find(text, hint=hint, regions=self._policy.regions)
+        if self._found_names and (found_names := self._found_names.get(text)):
+            found += ner.names_as_findings(text, found_names, found)
+        if not found:
+            return text
+        changes = self._changes(found, text, field)
         if not changes:
             return text
         parts: list[str] = []
@@ -143,10 +152,10 @@ class _Pass:
             at = end
         return "".join((*parts, text[at:]))
 
-    def _changes(self, text: str, field: str, hint: str) -> list[tuple[int, int, str]]:
-        found = detectors.find(text, hint=hint, regions=self._policy.regions)
-        if found_names := self._found_names.get(text):
-            found += ner.beside(text, found_names, found)
+    def _changes(
+        self, found: Sequence[Finding], text: str, field: str
+    ) -> list[tuple[int, int, str]]:
+        """Count the findings; return the ranges that change, each with its new text."""
         changes = []
         for finding in sorted(found, key=lambda f: f.start):
             action = self._policy.action(finding, self._source, field)
@@ -155,9 +164,9 @@ class _Pass:
             self._done[finding.kind, action] += 1
             if action is not Action.KEEP:
                 old = text[finding.start : finding.end]
-                self._gone.append(old)
+                self._removed.append(old)
                 changes.append(
-                    (finding.start, finding.end, self._with.replaced(finding, action, old))
+                    (finding.start, finding.end, self._with.replacement(finding, action, old))
                 )
         return changes
 
@@ -165,7 +174,7 @@ class _Pass:
         """Return a JSON-able value after the policy; `_GONE` if all of it was dropped."""
         if isinstance(value, str):
             new = self.text(value, field, hint)
-            return _GONE if new is not value and _is_mark(new) else new
+            return _DROPPED if new is not value and _is_mark(new) else new
         if isinstance(value, dict):
             return self._object(value, field)
         if isinstance(value, list | tuple):
@@ -179,13 +188,13 @@ class _Pass:
             return value
         text = str(value)
         new = self.text(text, field, hint)
-        return value if new is text else _GONE if _is_mark(new) else new
+        return value if new is text else _DROPPED if _is_mark(new) else new
 
     def _list(self, value: Any, field: str, hint: str) -> Any:
         new = [self._value(one, field, hint) for one in value]
         if all(a is b for a, b in zip(new, value, strict=True)):
             return value
-        return [one for one in new if one is not _GONE]
+        return [one for one in new if one is not _DROPPED]
 
     def _object(self, value: dict[Any, Any], field: str) -> dict[Any, Any]:
         new, same = {}, True
@@ -193,7 +202,7 @@ class _Pass:
             name = self.text(key, field, "") if isinstance(key, str) else key
             got = self._value(old, f"{field}.{key}", key if isinstance(key, str) else "")
             same = same and name is key and got is old
-            if got is not _GONE:
+            if got is not _DROPPED:
                 new[name] = got
         if self._with.rounds_places and not _UNUSABLE.isdisjoint(new):
             new, same = self._without_unusable(new, field), False
@@ -251,15 +260,15 @@ def _is_place(value: Mapping[Any, Any]) -> bool:
     return all(isinstance(value.get(n), float | int) for n in ("latitude", "longitude"))
 
 
-def joined(before: Any, now: Done) -> Done:
+def merge_counts(before: Any, now: Done) -> Done:
     """Return everything done to a record: kept findings count again, removals add up."""
     counted = before.items() if is_tag(before) else ()
-    gone = {
+    removals = {
         kind: changed
         for kind, actions in counted
         if (changed := {a: n for a, n in actions.items() if a != Action.KEEP.value})
     }
-    return add_up(gone, now)
+    return add_up(removals, now)
 
 
 def add_up(*several: Done) -> Done:

@@ -21,7 +21,7 @@ from schemas.records import Blob, Outcome, Record, Rejection
 _BATCH = 1_000
 
 
-def protect(found: Iterable[Found], redactor: Redactor) -> Iterator[Found]:
+def redact_outcomes(found: Iterable[Found], redactor: Redactor) -> Iterator[Found]:
     """Yield records with the policy applied, and what was done.
 
     Rejections lose their bytes where the policy changes anything, since unreadable bytes may hold
@@ -31,19 +31,19 @@ def protect(found: Iterable[Found], redactor: Redactor) -> Iterator[Found]:
     """
     stream = iter(found)
     while batch := list(islice(stream, _BATCH)):
-        yield from defects.each(partial(_protected, redactor), batch, defective)
+        yield from defects.each(partial(_redact_batch, redactor), batch, defective)
 
 
-def _protected(redactor: Redactor, found: Sequence[Found]) -> Sequence[Found]:
+def _redact_batch(redactor: Redactor, found: Sequence[Found]) -> Sequence[Found]:
     batch = list(found)
     if redactor.policy.changes:
         batch = [(at, length, _without_bytes(one)) for at, length, one in batch]
     records = [(at, one[2]) for at, one in enumerate(batch) if isinstance(one[2], Record)]
-    found_names = redactor.told(_texts_of(record) for _, record in records)
+    found_names = redactor.find_names(_texts_of(record) for _, record in records)
     for n in {*found_names, *suspects_of(record for _, record in records)}:
         at, record = records[n]
         offset, length, _ = batch[at]
-        batch[at] = (offset, length, _redacted(record, redactor, found_names.get(n)))
+        batch[at] = (offset, length, _redact_record(record, redactor, found_names.get(n)))
     return batch
 
 
@@ -55,7 +55,7 @@ def _without_bytes(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _around(record: Record) -> dict[str, Any]:
+def _unread_time(record: Record) -> dict[str, Any]:
     """Return what is stored in a record's metadata besides them: a time as it is written."""
     written = unread_text(record.time)
     return {"time": {"text": written}} if written else {}
@@ -72,61 +72,63 @@ class Codes(NamedTuple):
 _BYTES = "application/octet-stream"
 
 
-def coded(codes: Codes, source: str, redactor: Redactor) -> Codes:
+def redact_codes(codes: Codes, source: str, redactor: Redactor) -> Codes:
     """Return the codes without those in which the policy removes anything."""
-    language = codes.language and redactor.name(codes.language, source, "metadata.language")
+    language = codes.language and redactor.redact_name(codes.language, source, "metadata.language")
     return Codes(
-        content_type=media_type(codes.content_type, source, redactor),
+        content_type=redact_media_type(codes.content_type, source, redactor),
         language=language if language == codes.language else None,
     )
 
 
-def media_type(declared: str, source: str, redactor: Redactor) -> str:
+def redact_media_type(declared: str, source: str, redactor: Redactor) -> str:
     """Return a record's declared media type, unless the policy removes something of it."""
     return (
         declared
-        if redactor.name(declared, source, "metadata.blob.media_type") == declared
+        if redactor.redact_name(declared, source, "metadata.blob.media_type") == declared
         else _BYTES
     )
 
 
 def _texts_of(record: Record) -> tuple[str | None, Texts, str | None]:
-    metadata = {**record.metadata, **record.beside, **_around(record)}
+    metadata = {**record.metadata, **record.context_metadata, **_unread_time(record)}
     texts = Texts(record.title, record.content, metadata)
     return record.language, texts, record.blob.name if record.blob is not None else None
 
 
-def _redacted(record: Record, redactor: Redactor, found_names: NerResult | None) -> Record:
+def _redact_record(record: Record, redactor: Redactor, found_names: NerResult | None) -> Record:
     before = Texts(record.title, record.content, record.metadata)
-    texts, done, _ = redactor.of(record.source, before, found_names)
-    beside, more, _ = redactor.of(record.source, Texts(None, None, record.beside), found_names)
+    texts, done, _ = redactor.redact(record.source, before, found_names)
+    added, more, _ = redactor.redact(
+        record.source, Texts(None, None, record.context_metadata), found_names
+    )
     pairs = zip(Texts._fields, before, texts, strict=True)
     changes: dict[str, Any] = {name: new for name, old, new in pairs if new is not old}
-    if beside.metadata is not record.beside:
-        changes["beside"] = beside.metadata
+    if added.metadata is not record.context_metadata:
+        changes["context_metadata"] = added.metadata
     of_time: Done = {}
-    if around := _around(record):
-        written, of_time, _ = redactor.of(record.source, Texts(None, None, around), found_names)
-        if written.metadata is not around:
+    if unread := _unread_time(record):
+        written, of_time, _ = redactor.redact(record.source, Texts(None, None, unread), found_names)
+        if written.metadata is not unread:
             text = (written.metadata.get("time") or {}).get("text") or ""
             changes["time"] = instants.unread(text)
     if done or more or of_time:
         changes["privacy"] = add_up(done, more, of_time)
     if record.blob is not None and (
-        blob := _named(record.blob, record.source, redactor, found_names)
+        blob := _redact_blob(record.blob, record.source, redactor, found_names)
     ):
         changes["blob"] = blob
     codes = Codes(record.content_type, record.language)
-    if (new := coded(codes, record.source, redactor)) != codes:
+    if (new := redact_codes(codes, record.source, redactor)) != codes:
         changes |= new._asdict()
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
-def _named(
+def _redact_blob(
     blob: Blob, source: str, redactor: Redactor, found_names: NerResult | None
 ) -> Blob | None:
-    name = redactor.name(blob.name, source, NAME_OF_BLOB, found_names)
-    kind = media_type(blob.media_type, source, redactor)
+    name = redactor.redact_name(blob.name, source, NAME_OF_BLOB, found_names)
+    kind = redact_media_type(blob.media_type, source, redactor)
     if (name, kind) == (blob.name, blob.media_type):
         return None
     return msgspec.structs.replace(blob, name=name, media_type=kind)

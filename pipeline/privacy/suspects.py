@@ -30,7 +30,7 @@ def suspects_of(records: Iterable[Record]) -> list[int]:
             one.title,
             one.content,
             one.metadata,
-            one.beside,
+            one.context_metadata,
             one.blob and (one.blob.name, one.blob.media_type),
             (one.content_type, one.language),
             unread_text(one.time),

@@ -43,7 +43,10 @@ def file_context(member: Member, around: Mapping[str, Any] = NOTHING) -> dict[st
     relations lead to all files.
     """
     context = {"around": dict(around)} if around else {}
-    return {"beside": {"file": member.path, **context}, "related": (in_file(member.path),)}
+    return {
+        "context_metadata": {"file": member.path, **context},
+        "related": (in_file(member.path),),
+    }
 
 
 @lru_cache(maxsize=256)

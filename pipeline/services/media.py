@@ -136,7 +136,7 @@ def record(found: Found, member: Member, source: str) -> Record:
         content_type=member.media_type,
         metadata={**found.metadata, **flags},
         blob=Blob(sha256=member.sha256, size=member.size, media_type=member.media_type, name=name),
-        beside={"path": member.path},
+        context_metadata={"path": member.path},
     )
 
 

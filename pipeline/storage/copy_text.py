@@ -118,7 +118,7 @@ def own_key(key_hex: str) -> str:
 
 def _with_blob(record: Record, key_hex: str) -> dict[str, Any]:
     """Return all metadata, the names that sibling files added, and the stored bytes."""
-    blob, metadata, added = record.blob, record.all_metadata, sorted(record.beside)
+    blob, metadata, added = record.blob, record.all_metadata, sorted(record.context_metadata)
     if record.own_identity:
         metadata, added = {**metadata, _OWN_KEY: own_key(key_hex)}, sorted({*added, _OWN_KEY})
     if added:
@@ -187,7 +187,9 @@ def document_line(
 
 def _stores_more(record: Record) -> bool:
     """Tell whether more is stored as the metadata than is hashed of them."""
-    more = record.blob is not None or record.beside or record.own_identity or record.privacy
+    more = (
+        record.blob is not None or record.context_metadata or record.own_identity or record.privacy
+    )
     return bool(more) or _FIELDS in record.metadata
 
 

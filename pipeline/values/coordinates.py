@@ -110,11 +110,11 @@ def without_unusable(metadata: dict[str, Any]) -> dict[str, Any]:
     odd: dict[str, Any] = {}
     cleaned = _without_doubt(metadata, own, odd) if own else dict(metadata)
     for name, doubt in doubts.items():
-        apart: dict[str, Any] = {}
-        cleaned[name] = _without_doubt(cleaned[name], doubt, apart)
+        unusable: dict[str, Any] = {}
+        cleaned[name] = _without_doubt(cleaned[name], doubt, unusable)
         if not cleaned[name]:
             del cleaned[name]
-        if apart:
+        if unusable:
             fields.unusable(_coordinates(metadata[name]), name, odd, UNUSABLE)
     return fields.joined(cleaned, odd)
 

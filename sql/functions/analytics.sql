@@ -1,4 +1,4 @@
--- Functions behind the statistics and near duplicates: values out of metadata, and triggers.
+-- Functions of the statistics and near duplicates: values out of metadata, and triggers.
 -- Applied again after migrations whenever this file changes. A function whose arguments or result
 -- change is dropped by a migration first.
 

@@ -204,7 +204,7 @@ BEGIN
         JOIN user_data.versions AS v ON v.user_id = imports.current_user_id()
             AND v.record_key = r.record_key
         JOIN user_data.documents AS d ON d.id = v.id AND d.data_type = v.data_type
-            AND d.partition_at = v.partition_at
+            AND d.record_key = v.record_key AND d.partition_at = v.partition_at
         JOIN imports.jobs AS own ON own.id = target
         WHERE r.version_id IS NULL AND d.job_id = target AND v.job_id <> target AND NOT EXISTS (
             SELECT FROM imports.claims AS c JOIN imports.jobs AS j ON j.id = c.job_id
@@ -222,7 +222,8 @@ BEGIN
             content_hash = b.content_hash, parser_version = b.parser_version,
             created_at = b.created_at
         FROM before AS b
-        WHERE d.id = b.id AND d.data_type = b.data_type AND d.partition_at = b.partition_at;
+        WHERE d.id = b.id AND d.data_type = b.data_type AND d.record_key = b.record_key
+          AND d.partition_at = b.partition_at;
     DELETE FROM user_data.versions AS v USING pg_temp.leaving AS r
         WHERE v.version_id = r.version_id AND v.job_id = target;
     GET DIAGNOSTICS old = ROW_COUNT;

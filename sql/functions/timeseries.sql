@@ -21,11 +21,11 @@ CREATE OR REPLACE FUNCTION timeseries.renew(series text, job uuid, file_ids bigi
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$
 DECLARE
-    said text := CASE series
+    value_columns text := CASE series
         WHEN 'locations' THEN '{}latitude, {}longitude, {}altitude_m, {}accuracy_m, {}source, {}metadata'
         WHEN 'metrics' THEN '{}until, {}name, {}value, {}unit, {}source, {}metadata' END;
 BEGIN
-    IF said IS NULL THEN
+    IF value_columns IS NULL THEN
         RAISE EXCEPTION 'no series of that name' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     EXECUTE format('CREATE TEMPORARY TABLE renewed ON COMMIT DROP AS '
@@ -37,7 +37,7 @@ BEGIN
         'JOIN timeseries.%1$I AS t ON t.user_id = imports.current_user_id() '
         '    AND t.record_key = s.record_key AND t.at = c.own_at '
         'WHERE (t.at, %2$s) IS DISTINCT FROM (s.at, %3$s)',
-        series, replace(said, '{}', 't.'), replace(said, '{}', 's.')) USING file_ids;
+        series, replace(value_columns, '{}', 't.'), replace(value_columns, '{}', 's.')) USING file_ids;
     INSERT INTO imports.claims (user_id, data_type, record_key, at, job_id, file_id, chunk_id)
         SELECT c.user_id, series, c.record_key, r.at, c.job_id, c.file_id, c.chunk_id
         FROM renewed AS r JOIN imports.claims AS c ON c.user_id = imports.current_user_id()
@@ -59,14 +59,14 @@ BEGIN
     EXECUTE format('UPDATE timeseries.%I AS t SET (at, %s) = (r.at, %s) FROM renewed AS r '
         'WHERE t.user_id = imports.current_user_id() AND t.record_key = r.record_key '
         'AND t.at = r.own_at AND t.job_id = $1 AND NOT r.merged',
-        series, replace(said, '{}', ''), replace(said, '{}', 'r.')) USING job;
+        series, replace(value_columns, '{}', ''), replace(value_columns, '{}', 'r.')) USING job;
     RETURN QUERY SELECT r.file_id, r.own_chunk, r.merged FROM renewed AS r;
     DROP TABLE renewed;
 END
 $$;
 
--- Add new positions to their hours, in the transaction that inserts them. What is deleted or
--- changed is counted again instead (analytics.touched).
+-- Add new positions to their hours, in the transaction that inserts them. The hours
+-- of deleted or changed positions are counted again instead (analytics.touched).
 CREATE OR REPLACE FUNCTION timeseries.add_locations() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

@@ -116,7 +116,8 @@ BEGIN
                 AND v.content_hash = s.content_hash);
     INSERT INTO user_data.versions
         SELECT d.*, now(), job FROM user_data.documents AS d JOIN changed AS c
-            ON d.id = c.id AND d.data_type = c.data_type AND d.partition_at = c.partition_at
+            ON d.id = c.id AND d.data_type = c.data_type AND d.record_key = c.record_key
+                AND d.partition_at = c.partition_at
         WHERE c.newer;
     INSERT INTO user_data.versions (id, user_id, data_type, source, record_type, record_key,
             partition_at, source_timestamp, title, content, content_type, language, metadata,
@@ -125,7 +126,8 @@ BEGIN
             c.partition_at, c.source_timestamp, c.title, c.content, c.content_type, c.language,
             c.metadata, job, file_ids[c.slot + 1], chunk, c.content_hash, version, d.job_id
         FROM changed AS c JOIN user_data.documents AS d
-            ON d.id = c.id AND d.data_type = c.data_type AND d.partition_at = c.partition_at
+            ON d.id = c.id AND d.data_type = c.data_type AND d.record_key = c.record_key
+                AND d.partition_at = c.partition_at
         WHERE NOT c.newer;
     DELETE FROM vectors.embeddings AS e USING changed AS c
         WHERE e.document_id = c.id AND c.newer;
@@ -139,8 +141,8 @@ BEGIN
             chunk_id = chunk, content_hash = c.content_hash, parser_version = version,
             created_at = now()
         FROM changed AS c
-        WHERE d.id = c.id AND d.data_type = c.data_type AND d.partition_at = c.partition_at
-          AND c.newer;
+        WHERE d.id = c.id AND d.data_type = c.data_type AND d.record_key = c.record_key
+          AND d.partition_at = c.partition_at AND c.newer;
     RETURN QUERY SELECT c.record_key, file_ids[c.slot + 1], c.newer FROM changed AS c;
     DROP TABLE changed;
 END
@@ -246,8 +248,8 @@ $$;
 CREATE OR REPLACE FUNCTION user_data.to_be_indexed() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO user_data.unindexed (user_id, document_id, data_type, partition_at)
-        SELECT user_id, id, data_type, partition_at FROM changed;
+    INSERT INTO user_data.unindexed (user_id, document_id, data_type, partition_at, record_key)
+        SELECT user_id, id, data_type, partition_at, record_key FROM changed;
     RETURN NULL;
 END
 $$;
@@ -281,7 +283,8 @@ BEGIN
         JOIN pg_temp.chosen AS c ON c.state = 'changed' AND c.key = s.record_key
             AND c.file_id = file_ids[s.slot + 1]
         LEFT JOIN user_data.documents AS d ON c.version_id IS NULL AND d.id = c.id
-            AND d.data_type = c.own_type AND d.partition_at = c.own_at
+            AND d.data_type = c.own_type AND d.record_key = s.record_key
+            AND d.partition_at = c.own_at
         LEFT JOIN user_data.documents AS o ON c.version_id IS NULL AND o.id <> c.id
             AND o.user_id = imports.current_user_id() AND o.data_type = s.data_type
             AND o.record_key = s.record_key AND o.partition_at = s.partition_at;
@@ -307,14 +310,14 @@ BEGIN
         WHERE e.document_id = r.id AND r.version_id IS NULL AND (r.reworded OR r.other IS NOT NULL);
     DELETE FROM user_data.documents AS d USING renewed AS r
         WHERE r.other IS NOT NULL AND d.id = r.id AND d.data_type = r.own_type
-          AND d.partition_at = r.own_at AND d.job_id = job;
+          AND d.record_key = r.record_key AND d.partition_at = r.own_at AND d.job_id = job;
     UPDATE user_data.documents AS d SET data_type = r.data_type, partition_at = r.partition_at,
             source = r.source, source_timestamp = r.source_timestamp, title = r.title,
             content = r.content, content_type = r.content_type, language = r.language,
             metadata = r.metadata, content_hash = r.content_hash, parser_version = version
         FROM renewed AS r
         WHERE r.version_id IS NULL AND d.id = r.id AND d.data_type = r.own_type
-          AND d.partition_at = r.own_at AND d.job_id = job;
+          AND d.record_key = r.record_key AND d.partition_at = r.own_at AND d.job_id = job;
     UPDATE user_data.versions AS v SET source = r.source, source_timestamp = r.source_timestamp,
             title = r.title, content = r.content, content_type = r.content_type,
             language = r.language, metadata = r.metadata, content_hash = r.content_hash,
@@ -326,8 +329,8 @@ BEGIN
 END
 $$;
 
--- Delete mentions and relations of the files' documents that the staged ones lack. What another
--- file gave of the same document stays.
+-- Delete mentions and relations of the files' documents that the staged ones lack. Those that
+-- another file gave of the same document stay.
 CREATE OR REPLACE FUNCTION user_data.forget_meaning() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $$

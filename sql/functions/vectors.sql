@@ -66,8 +66,9 @@ BEGIN
     -- ends.
     SELECT coalesce(array_agg(held.id), '{}') INTO same FROM (
         SELECT d.id FROM unnest(ids, types, ats, seen) AS k (id, data_type, at, xmin)
+        JOIN user_data.search AS f ON f.document_id = k.id AND f.user_id = owner
         JOIN user_data.documents AS d ON d.id = k.id AND d.data_type = k.data_type
-            AND d.partition_at = k.at
+            AND d.record_key = f.record_key AND d.partition_at = k.at
         WHERE d.user_id = owner AND d.xmin::text = k.xmin
         ORDER BY d.id FOR SHARE OF d) AS held;
     DELETE FROM vectors.embeddings AS e

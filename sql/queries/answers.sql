@@ -9,13 +9,13 @@ SELECT d.id, d.record_type, d.data_type, d.source, d.source_timestamp AS at, d.t
      WHERE v.user_id = d.user_id AND v.record_key = d.record_key) AS earlier_versions
 FROM user_data.search AS s
 JOIN user_data.documents AS d ON d.user_id = s.user_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at AND d.id = s.document_id
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at AND d.id = s.document_id
 JOIN imports.jobs AS j ON j.id = d.job_id
 JOIN imports.files AS f ON f.id = d.file_id
 WHERE s.user_id = %(user_id)s AND s.document_id = %(id)s;
 
 -- name: people_of
--- Who and what stands in a record, by role.
+-- Return the people, places and accounts that a document mentions, by role.
 SELECT m.role, e.kind, e.value, e.name
 FROM user_data.mentions AS m JOIN user_data.entities AS e USING (user_id, entity_key)
 WHERE m.user_id = %(user_id)s AND m.record_key = %(record_key)s
@@ -31,7 +31,7 @@ FROM (SELECT relation, true AS outward, other_key AS key FROM user_data.relation
       WHERE user_id = %(user_id)s AND other_key = %(record_key)s) AS r
 JOIN user_data.search AS s ON s.user_id = %(user_id)s AND s.record_key = r.key
 JOIN user_data.documents AS d ON d.user_id = s.user_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at AND d.id = s.document_id
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at AND d.id = s.document_id
 ORDER BY r.relation, s.document_id LIMIT %(n)s;
 
 -- name: documents_between
@@ -39,7 +39,7 @@ ORDER BY r.relation, s.document_id LIMIT %(n)s;
 SELECT s.document_id AS id, s.at, s.record_type, s.source, d.title, left(d.content, 200) AS content
 FROM user_data.search AS s
 JOIN user_data.documents AS d ON d.user_id = s.user_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at AND d.id = s.document_id
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at AND d.id = s.document_id
 WHERE s.user_id = %(user_id)s AND s.at >= %(after)s AND s.at < %(before)s
 ORDER BY s.at, s.document_id LIMIT %(n)s;
 
@@ -105,7 +105,7 @@ GROUP BY 1 ORDER BY records DESC, value NULLS LAST LIMIT %(n)s;
 SELECT d.metadata->>%(by)s AS value, count(*) AS records, min(s.at) AS first, max(s.at) AS last
 FROM user_data.search AS s
 JOIN user_data.documents AS d ON d.user_id = s.user_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at AND d.id = s.document_id
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at AND d.id = s.document_id
 WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
   AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
   AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
@@ -174,7 +174,7 @@ SELECT d.id, d.record_type, d.data_type, d.source, d.source_timestamp AS at, d.t
     d.content_type, d.language, d.metadata, s.latitude, s.longitude, d.job_id AS job
 FROM user_data.search AS s
 JOIN user_data.documents AS d ON d.user_id = s.user_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at AND d.id = s.document_id
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at AND d.id = s.document_id
 WHERE s.user_id = %(user_id)s AND s.document_id > %(past)s
   AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
   AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)

@@ -15,7 +15,7 @@
 -- leased         it was cut into smaller ones   done              the token (hold)     end_as_split
 -- leased         an artefact is gone            ready, the first  token, rewinds left  rewind
 -- leased         an error; its worker is dead   ready             the token            release
--- ready, leased  its attempts are used up       dead              nobody is at work    dead_letter
+-- ready, leased  its attempts are used up       dead              no worker has it      dead_letter
 -- ready, leased  a person cancels the job       dead              not the finish       stop_chunks
 -- ready, leased  its job ends without it        dead              only the finish      give_up_finish
 -- dead, done     a person retries the job       ready             done: a rejection    revive
@@ -352,18 +352,18 @@ SET status = coalesce(outcome, %(outcome)s), outcome = coalesce(outcome, %(outco
 WHERE id = %(job_id)s AND completed_at IS NULL AND remaining = 0
 RETURNING status, outcome, error_code;
 
--- name: resting
--- Return where the original of a job lies, if that was noted.
+-- name: original_of
+-- Return a job with the path of its original, if one was recorded.
 SELECT j.id, j.user_id, j.source_name, j.created_at, j.archived_path, u.name AS user_name
 FROM imports.jobs AS j JOIN user_data.users AS u USING (user_id) WHERE j.id = %(job_id)s;
 
--- name: kept_by_others
+-- name: archived_by_others
 -- Return which of these places hold the originals of other jobs.
 SELECT archived_path FROM imports.jobs
 WHERE archived_path = ANY(%(places)s) AND id <> %(job_id)s;
 
--- name: keep_at
--- Note where the original of a job lies.
+-- name: record_archived_path
+-- Record the path of a job's original.
 UPDATE imports.jobs SET archived_path = %(archived_path)s WHERE id = %(job_id)s;
 
 -- name: end_badly

@@ -90,12 +90,12 @@ ON CONFLICT (job_id, md5(path), user_id) WHERE ordinal IS NULL DO NOTHING;
 
 -- name: sum_scans
 -- Sum up the scans of an archive's members, the most frequent first: "81 clean; 2 not_scanned: …".
-UPDATE imports.jobs SET scan = said.line
+UPDATE imports.jobs SET scan = summary.line
 FROM (SELECT string_agg(n || ' ' || scan, '; ' ORDER BY n DESC, scan) AS line
       FROM (SELECT scan, count(*) AS n FROM imports.files
             WHERE job_id = %(job_id)s AND scan IS NOT NULL
-            GROUP BY scan ORDER BY n DESC, scan LIMIT 10) AS counted) AS said
-WHERE id = %(job_id)s AND said.line IS NOT NULL;
+            GROUP BY scan ORDER BY n DESC, scan LIMIT 10) AS counted) AS summary
+WHERE id = %(job_id)s AND summary.line IS NOT NULL;
 
 -- name: settled_ordinals
 -- Return the members that an earlier attempt of this extract has ended, as ranges: there may be

@@ -6,7 +6,7 @@
 -- Choose the key of each document that may share one: the shared key, if this document has it or is
 -- the first that may take it, else the document's own key. A row without an own key, or written by
 -- an older parser, may be any of them: it is taken for the most similar one.
-WITH said AS (
+WITH classified AS (
     SELECT DISTINCT ON (data_type, own_key, base_key, at) data_type, own_key, base_key, at, n,
         user_data.how_shared(data_type, own_key, base_key, at, content_hash, %(source)s,
             %(version)s) AS how
@@ -15,7 +15,7 @@ ranked AS (
     SELECT *, row_number() OVER (PARTITION BY data_type, base_key, at
             ORDER BY array_position(ARRAY['this', 'alike', 'unknown', 'free'], how), n) AS at_once,
         row_number() OVER (PARTITION BY data_type, base_key ORDER BY how = 'free', n) AS at_all
-    FROM said WHERE how NOT IN ('apart', 'other'))
+    FROM classified WHERE how NOT IN ('apart', 'other'))
 UPDATE stage_shared AS s SET called = coalesce((SELECT r.base_key FROM ranked AS r
     WHERE (r.data_type, r.own_key, r.base_key, r.at) = (s.data_type, s.own_key, s.base_key, s.at)
       AND CASE r.how WHEN 'this' THEN true WHEN 'free' THEN r.at_all = 1 ELSE r.at_once = 1 END
@@ -54,7 +54,7 @@ SELECT DISTINCT own_key AS old, called AS new FROM stage_shared WHERE called <> 
 UPDATE stage_relations AS s SET other_key = k.new
 FROM unnest(%(old)s::uuid[], %(new)s::uuid[]) AS k (old, new) WHERE s.other_key = k.old;
 
--- name: standing_keys
+-- name: resolved_keys
 -- Return the keys under which the lake has, or would have, documents that may share one.
 SELECT CASE WHEN user_data.how_shared(k.data_type, k.own_key, k.base_key, k.at, k.hash,
     %(source)s, %(version)s) IN ('apart', 'other') THEN k.own_key ELSE k.base_key END AS key
@@ -266,7 +266,7 @@ WHERE EXISTS (SELECT FROM user_data.documents AS d
           OR EXISTS (SELECT FROM user_data.versions AS v WHERE v.user_id = %(user_id)s
               AND v.record_key = k.record_key AND v.content_hash = k.hash)));
 
--- name: held_documents
+-- name: existing_documents
 -- Return which of these records the lake has, in any version.
 SELECT k.n FROM unnest(%(types)s::text[], %(keys)s::uuid[], %(ats)s::timestamptz[])
     WITH ORDINALITY AS k (data_type, record_key, partition_at, n)

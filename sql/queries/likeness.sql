@@ -20,10 +20,11 @@ SELECT q.place, q.document_id AS id, d.record_key,
     CASE WHEN d.metadata#>>'{blob,media_type}' LIKE 'image/%%'
         THEN d.metadata#>>'{blob,sha256}' END AS image,
     left(d.content, %(chars)s) AS text
-FROM (SELECT ctid::text AS place, document_id, data_type, partition_at FROM analytics.uncompared
+FROM (SELECT ctid::text AS place, document_id, data_type, partition_at, record_key
+    FROM analytics.uncompared
     WHERE user_id = %(user_id)s LIMIT %(n)s) AS q
 LEFT JOIN LATERAL (SELECT * FROM user_data.documents AS d
-    WHERE d.id = q.document_id AND d.data_type = q.data_type
+    WHERE d.id = q.document_id AND d.data_type = q.data_type AND d.record_key = q.record_key
       AND d.partition_at = q.partition_at) AS d ON true
 ORDER BY q.document_id;
 
@@ -34,10 +35,10 @@ WITH taken AS (
     DELETE FROM analytics.uncompared
     WHERE ctid = ANY(%(places)s::text[]::tid[]) AND document_id = ANY(%(ids)s::bigint[])
       AND user_id = %(user_id)s
-    RETURNING document_id, data_type, partition_at)
+    RETURNING document_id, data_type, partition_at, record_key)
 SELECT DISTINCT t.document_id AS id
 FROM taken AS t CROSS JOIN LATERAL (SELECT 1 FROM user_data.documents AS d
-    WHERE d.id = t.document_id AND d.data_type = t.data_type
+    WHERE d.id = t.document_id AND d.data_type = t.data_type AND d.record_key = t.record_key
       AND d.partition_at = t.partition_at) AS d;
 
 -- name: forget_links

@@ -76,7 +76,7 @@ WHERE id = ANY(%(chunks)s) AND format_version IS DISTINCT FROM %(version)s;
 -- name: create_reread
 -- Create a table for the keys of all records that are read again.
 CREATE TEMPORARY TABLE reread (
-    slot integer, n integer, file_id bigint, chunk_id bigint, data_type text, said_key uuid,
+    slot integer, n integer, file_id bigint, chunk_id bigint, data_type text, plain_key uuid,
     base_key uuid, at timestamptz, content_hash uuid, by_hand bigint, shared_key uuid, becomes uuid
 ) ON COMMIT DROP;
 
@@ -101,7 +101,7 @@ GRANT SELECT ON stage_documents, stage_locations, stage_metrics, stage_mentions,
 
 -- name: copy_reread
 -- Fill `reread`.
-COPY reread (slot, n, file_id, chunk_id, data_type, said_key, base_key, at, content_hash, by_hand,
+COPY reread (slot, n, file_id, chunk_id, data_type, plain_key, base_key, at, content_hash, by_hand,
     shared_key)
 FROM STDIN;
 
@@ -213,27 +213,27 @@ ANALYZE reread, own;
 
 -- name: name_once
 -- Give each record of a format without repeats its plain key: equal records of a file are one fact.
-UPDATE reread SET becomes = said_key;
+UPDATE reread SET becomes = plain_key;
 
 -- name: name_shared
 -- Choose the key of each record that may share one. Rows of the file under keys of their own keep
 -- them. The row with the shared key is the record whose own key it names, else the most similar
 -- one. A record without a row of the file is named as a load would name it.
-WITH said AS (
-    SELECT file_id, data_type, said_key, shared_key, at, content_hash, slot, n,
-        EXISTS (SELECT FROM own AS o WHERE o.file_id = r.file_id AND o.record_key = r.said_key)
+WITH candidates AS (
+    SELECT file_id, data_type, plain_key, shared_key, at, content_hash, slot, n,
+        EXISTS (SELECT FROM own AS o WHERE o.file_id = r.file_id AND o.record_key = r.plain_key)
             AS apart
     FROM reread AS r WHERE shared_key IS NOT NULL),
 holders AS (
-    SELECT DISTINCT ON (s.file_id, s.shared_key) s.file_id, s.shared_key, s.said_key
-    FROM said AS s JOIN own AS o ON o.file_id = s.file_id AND o.record_key = s.shared_key
+    SELECT DISTINCT ON (s.file_id, s.shared_key) s.file_id, s.shared_key, s.plain_key
+    FROM candidates AS s JOIN own AS o ON o.file_id = s.file_id AND o.record_key = s.shared_key
     WHERE NOT s.apart
-    ORDER BY s.file_id, s.shared_key, o.own_key IS DISTINCT FROM user_data.in_letters(s.said_key),
+    ORDER BY s.file_id, s.shared_key, o.own_key IS DISTINCT FROM user_data.in_letters(s.plain_key),
         o.content_hash IS DISTINCT FROM s.content_hash, s.slot, s.n),
 others AS (
-    SELECT s.*, h.said_key AS holder, user_data.how_shared(s.data_type, s.said_key, s.shared_key,
+    SELECT s.*, h.plain_key AS holder, user_data.how_shared(s.data_type, s.plain_key, s.shared_key,
         s.at, s.content_hash, %(format)s, %(version)s) AS how
-    FROM said AS s LEFT JOIN LATERAL (SELECT d.file_id FROM user_data.documents AS d
+    FROM candidates AS s LEFT JOIN LATERAL (SELECT d.file_id FROM user_data.documents AS d
         WHERE d.user_id = %(user_id)s AND d.data_type = s.data_type
           AND d.record_key = s.shared_key AND d.partition_at = s.at LIMIT 1) AS held ON true
     LEFT JOIN holders AS h ON h.file_id = held.file_id AND h.shared_key = s.shared_key
@@ -241,17 +241,17 @@ others AS (
         ON here.file_id = s.file_id AND here.shared_key = s.shared_key
     WHERE NOT s.apart AND here.file_id IS NULL),
 first AS (
-    SELECT DISTINCT ON (shared_key) shared_key, said_key FROM others
+    SELECT DISTINCT ON (shared_key) shared_key, plain_key FROM others
     WHERE holder IS NULL AND how = 'free' ORDER BY shared_key, slot, n),
 called AS (
-    SELECT file_id, shared_key, said_key FROM holders
+    SELECT file_id, shared_key, plain_key FROM holders
     UNION
-    SELECT o.file_id, o.shared_key, o.said_key FROM others AS o LEFT JOIN first USING (shared_key)
-    WHERE CASE WHEN o.holder IS NOT NULL THEN o.holder = o.said_key
-        WHEN o.how = 'free' THEN first.said_key = o.said_key
+    SELECT o.file_id, o.shared_key, o.plain_key FROM others AS o LEFT JOIN first USING (shared_key)
+    WHERE CASE WHEN o.holder IS NOT NULL THEN o.holder = o.plain_key
+        WHEN o.how = 'free' THEN first.plain_key = o.plain_key
         ELSE o.how IN ('this', 'alike', 'unknown') END)
 UPDATE reread AS r SET becomes = r.shared_key FROM called AS c
-WHERE r.file_id = c.file_id AND r.shared_key = c.shared_key AND r.said_key = c.said_key;
+WHERE r.file_id = c.file_id AND r.shared_key = c.shared_key AND r.plain_key = c.plain_key;
 
 -- name: loop_no_joins
 -- Forbid nested loops in this transaction. The planner takes a count over counted rows for one row,
@@ -266,7 +266,7 @@ SET LOCAL enable_nestloop = on;
 -- Number equal records of a file, which are several facts. A record that equals a row keeps the
 -- row's number; the order of loading does not matter. The others take the numbers that are left, in the
 -- order of the file.
-WITH said AS (
+WITH numbered AS (
     SELECT slot, n, file_id, base_key, content_hash,
         row_number() OVER (PARTITION BY file_id, base_key ORDER BY slot, n) AS nth,
         row_number() OVER (PARTITION BY file_id, base_key, content_hash ORDER BY slot, n) AS twin
@@ -274,16 +274,16 @@ WITH said AS (
 places AS (
     SELECT s.file_id, s.base_key, s.nth, k.key, o.content_hash,
         row_number() OVER (PARTITION BY s.file_id, s.base_key, o.content_hash ORDER BY s.nth) AS twin
-    FROM said AS s
+    FROM numbered AS s
     CROSS JOIN LATERAL (SELECT user_data.occurrence_key(s.base_key, s.nth::integer) AS key) AS k
     LEFT JOIN own AS o ON o.file_id = s.file_id AND o.record_key = k.key),
 same AS (
     SELECT s.slot, s.n, p.file_id, p.base_key, p.nth, p.key
-    FROM said AS s JOIN places AS p USING (file_id, base_key, content_hash, twin)),
+    FROM numbered AS s JOIN places AS p USING (file_id, base_key, content_hash, twin)),
 others AS (
     SELECT s.slot, s.n, s.file_id, s.base_key,
         row_number() OVER (PARTITION BY s.file_id, s.base_key ORDER BY s.nth) AS k
-    FROM said AS s WHERE NOT EXISTS (SELECT FROM same WHERE same.slot = s.slot AND same.n = s.n)),
+    FROM numbered AS s WHERE NOT EXISTS (SELECT FROM same WHERE same.slot = s.slot AND same.n = s.n)),
 free AS (
     SELECT p.file_id, p.base_key, p.key,
         row_number() OVER (PARTITION BY p.file_id, p.base_key ORDER BY p.nth) AS k

@@ -14,7 +14,7 @@ WITH taken AS (
     DELETE FROM user_data.unindexed WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM user_data.unindexed WHERE user_id = %(user_id)s
         LIMIT %(n)s FOR UPDATE SKIP LOCKED))
-    RETURNING document_id, data_type, partition_at),
+    RETURNING document_id, data_type, partition_at, record_key),
 found AS (
     SELECT DISTINCT ON (d.id) d.id, d.user_id, d.data_type, d.partition_at, d.record_key,
         d.record_type, d.source, d.language, d.source_timestamp,
@@ -35,7 +35,8 @@ found AS (
         length(d.content) >= %(least_chars)s
             OR d.metadata#>>'{blob,media_type}' LIKE 'image/%%' AS comparable
     FROM taken AS t JOIN user_data.documents AS d
-        ON d.id = t.document_id AND d.data_type = t.data_type AND d.partition_at = t.partition_at
+        ON d.id = t.document_id AND d.data_type = t.data_type AND d.record_key = t.record_key
+            AND d.partition_at = t.partition_at
     ORDER BY d.id),
 indexed AS (
     INSERT INTO user_data.search (document_id, user_id, data_type, partition_at, record_key,
@@ -54,20 +55,22 @@ days AS (
         UNION ALL
         SELECT s.at FROM found JOIN user_data.search AS s ON s.document_id = found.id) AS times),
 uncompared AS (
-    INSERT INTO analytics.uncompared (user_id, document_id, data_type, partition_at)
-    SELECT user_id, id, data_type, partition_at FROM found WHERE comparable),
+    INSERT INTO analytics.uncompared (user_id, document_id, data_type, partition_at, record_key)
+    SELECT user_id, id, data_type, partition_at, record_key FROM found WHERE comparable),
 tongues AS (
     INSERT INTO user_data.search_languages (user_id, configuration)
-    SELECT DISTINCT %(user_id)s, user_data.words_of(language)::text FROM found
+    SELECT DISTINCT %(user_id)s, user_data.words_of(language)::text
+    FROM (SELECT DISTINCT language FROM found) AS each_once
     ORDER BY 2 ON CONFLICT DO NOTHING),
-spelled AS MATERIALIZED (  -- each word once, before it is looked at
-    SELECT DISTINCT w.lexeme FROM found, unnest(found.words) AS w),
+spelled AS MATERIALIZED (  -- each word once, before it is looked at; most with a digit are numbers
+    SELECT DISTINCT word FROM found, unnest(tsvector_to_array(found.words)) AS word
+    WHERE length(word) BETWEEN 4 AND 24 AND translate(word, '0123456789', '') = word),
 spellings AS (
     INSERT INTO user_data.search_words (user_id, word)
-    SELECT %(user_id)s, lexeme FROM spelled WHERE lexeme ~ '^[[:alpha:]]{4,24}$'
+    SELECT %(user_id)s, word FROM spelled WHERE word ~ '^[[:alpha:]]{4,24}$'
     ORDER BY 2 ON CONFLICT DO NOTHING),
 lacking AS (
-    -- What came without the vectors of a tier waits for them; a model of no id has none yet.
+    -- Documents without the vectors of a tier wait for them; a model of no id has none yet.
     INSERT INTO vectors.waiting (user_id, model, document_id)
     SELECT %(user_id)s, m.model, f.id
     FROM found AS f CROSS JOIN unnest(%(models)s::text[], %(model_ids)s::integer[]) AS m (model, id)
@@ -166,7 +169,7 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
           WHERE m.user_id = %(user_id)s AND m.entity_key = ANY(%(person)s))))
 LIMIT %(most)s) AS fitting;
 
--- name: held
+-- name: count_vectors
 -- Estimate how many vectors a model's index holds, of all users.
 SELECT greatest(reltuples, 0) AS vectors FROM pg_class
 WHERE oid = to_regclass('vectors.embeddings_m' || %(model_id)s);
@@ -237,8 +240,8 @@ WHERE EXISTS (SELECT FROM vectors.embeddings AS e
 ORDER BY m.id;
 
 -- name: places
--- Return the data type and partition of documents.
-SELECT document_id, data_type, partition_at FROM user_data.search
+-- Return the data type, record and partition of documents.
+SELECT document_id, data_type, record_key, partition_at FROM user_data.search
 WHERE user_id = %(user_id)s AND document_id = ANY(%(ids)s);
 
 -- name: hits
@@ -251,5 +254,6 @@ SELECT d.id, d.record_type, d.source, d.source_timestamp AS at, d.title, d.langu
         || ', MaxFragments=2, MaxWords=18, MinWords=6, FragmentDelimiter=" … "') AS snippet
 FROM user_data.documents AS d
 WHERE d.user_id = %(user_id)s AND d.id = ANY(%(ids)s::bigint[])
-  AND d.data_type = ANY(%(types)s::text[]) AND d.partition_at = ANY(%(ats)s::timestamptz[])
+  AND d.record_key = ANY(%(keys)s::uuid[]) AND d.data_type = ANY(%(types)s::text[])
+  AND d.partition_at = ANY(%(ats)s::timestamptz[])
 ORDER BY array_position(%(ids)s::bigint[], d.id);

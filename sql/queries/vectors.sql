@@ -35,7 +35,7 @@ WITH taken AS (
 SELECT d.id, d.data_type, d.partition_at, d.title, d.content, d.xmin::text AS seen
 FROM taken AS t JOIN user_data.search AS s USING (document_id)
 JOIN user_data.documents AS d ON d.id = s.document_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at;
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at;
 
 -- name: go_on
 -- Extend the lease of a turn's documents.

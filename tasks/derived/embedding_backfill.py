@@ -36,7 +36,7 @@ _LEASE_S = 90.0
 _MOST_TURNS = 4
 
 
-def wanted(run: Runtime) -> Wanted:
+def wanted_documents(run: Runtime) -> Wanted:
     """Return which documents need vectors, by the settings and by their formats."""
     formats = all_formats()
     return Wanted(
@@ -57,7 +57,7 @@ def add_lacking(run: Runtime, user_id: UUID, model: str, where: Where = Where())
     They came before it was chosen, or a rollback or a reparse left them without.
     """
     known = run.known_model(user_id, model) or 0
-    Backlog(run.lake, user_id).add_lacking(model, known, wanted(run), where)
+    Backlog(run.lake, user_id).add_lacking(model, known, wanted_documents(run), where)
 
 
 class Lacking:
@@ -165,7 +165,7 @@ def in_background(run: Runtime, user_id: UUID, model: str) -> None:
     if model not in run.options.tiers or not run.models.ready(model):
         return
     try:
-        done = turn(run, user_id, model, go_on=lambda: not importing(run))
+        done = turn(run, user_id, model, go_on=lambda: not is_importing(run))
     except TransientError as error:  # the reconciler sends another turn
         log.warning("a service is down", error=type(error).__name__)
         return
@@ -174,7 +174,7 @@ def in_background(run: Runtime, user_id: UUID, model: str) -> None:
         send_turns(run)
 
 
-def importing(run: Runtime) -> bool:
+def is_importing(run: Runtime) -> bool:
     """Tell whether any chunk is at work or could be."""
     (row,) = run.ledger.rows("vectors", "importing")
     return bool(row["importing"])
@@ -187,7 +187,7 @@ def send_turns(run: Runtime) -> int:
     in the broker.
     """
     under_way = run.queue_lengths().get(dispatch.BEHIND, 0)
-    if under_way or importing(run):
+    if under_way or is_importing(run):
         return 0
     models = [str(tier) for tier in run.options.tiers]
     asked = {"models": models, "n": _MOST_TURNS, "most": MOST_ATTEMPTS, "lease_s": _LEASE_S}

@@ -17,11 +17,11 @@ import msgspec
 from pipeline.enrich import near_duplicates
 from pipeline.enrich.near_duplicates import LEAST_OF_IMAGES, Likeness, Signature
 from schemas.crash import crash_here
-from sql.likeness import Candidate, Link, Print, Settling, Uncompared, comparison
+from sql.likeness import Candidate, ComparisonWriter, Link, Print, Uncompared, comparison
 from tasks.runtime import steps
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.context import Runtime
-from tasks.runtime.isolated_child import allow, apart
+from tasks.runtime.isolated_child import allow, run_isolated
 
 #: Documents a transaction.
 _BATCH = 500
@@ -88,11 +88,11 @@ def _compare_some(run: Runtime, user_id: UUID, least: float, end: float) -> int 
         compared = [e for e in waiting if e.record_key is None or e.id in found]
         if not compared:
             return 0
-        with work.settling() as settling:
-            still = settling.take(compared)
+        with work.open_writer() as writer:
+            still = writer.dequeue(compared)
             prints = [*_prints(there, found, still)]
-            settling.keep(prints)
-            settling.link(list(_links(settling, prints, least)))
+            writer.store_signatures(prints)
+            writer.link(list(_links(writer, prints, least)))
     return len(compared)
 
 
@@ -111,7 +111,7 @@ def _prints(
             )
 
 
-def _links(work: Settling, prints: Sequence[Print], least: float) -> Iterator[Link]:
+def _links(work: ComparisonWriter, prints: Sequence[Print], least: float) -> Iterator[Link]:
     for own, found in work.candidates(prints):
         floor = LEAST_OF_IMAGES if own.kind == Likeness.IMAGE else least
         for similarity, other in _likest(own, found)[:_MOST_LINKS]:
@@ -159,7 +159,7 @@ def _sign_apart(
 ) -> tuple[bool, list[Signature | None]]:
     """Return whether the child succeeded, and its signatures; it needs no disk to report them."""
     with mmap.mmap(-1, len(paths) * _MOST_BYTES) as shared:
-        well = apart(lambda: _sign(run, paths, shared, end, first=first), seconds=_IMAGE_S)
+        well = run_isolated(lambda: _sign(run, paths, shared, end, first=first), seconds=_IMAGE_S)
         *lines, _ = shared[:].split(b"\n")
     return well, [msgspec.json.decode(line, type=Signature | None) for line in lines]
 

@@ -9,7 +9,7 @@ from schemas.crash import crash_here
 from schemas.progress import Event
 from schemas.vocabulary import REQUIRED, MetricName, RecordType
 from sql.commit import note
-from sql.quality import Rules, judge, keep
+from sql.quality import Rules, judge, store_scores
 from sql.store import Hold
 from tasks.runtime import steps
 from tasks.runtime.alerts import Thresholds
@@ -67,7 +67,7 @@ def score_job(run: Runtime, user_id: UUID, job_id: UUID) -> None:
     with run.lake.as_user(user_id, hold=Hold.SHARED) as connection:
         floors = alert.floors()
         scores = judge(connection, user_id, job_id, RULES, floors=floors, least=alert.problems)
-        fell = keep(connection, user_id, job_id, scores)
+        fell = store_scores(connection, user_id, job_id, scores)
         if fell:
             detail = {kind: round(getattr(scores[0], kind), 4) for kind in scores[0].below}
             note(connection, Event.ALERT, user_id, job_id, detail)
@@ -76,7 +76,7 @@ def score_job(run: Runtime, user_id: UUID, job_id: UUID) -> None:
 
 def score_changed(run: Runtime) -> int:
     """Score ended jobs that changed since, as by a retry from quarantine; return how many."""
-    left_alone = steps.resting(run, "scored")
+    left_alone = steps.waiting_subjects(run, "scored")
     rows = run.ledger.rows("quality", "jobs_to_score", n=_AT_ONCE, left_alone=left_alone)
     users = {row["id"]: row["user_id"] for row in rows}
 

@@ -41,7 +41,9 @@ def index_user(run: Runtime, user_id: UUID, *, seconds: float, patience: float =
     end, total = time.monotonic() + seconds, 0
     models = embedding_backfill.known_models(run, user_id)
     while time.monotonic() < end:
-        taken = index_some(run.lake, user_id, _BATCH, embedding_backfill.wanted(run), models)
+        taken = index_some(
+            run.lake, user_id, _BATCH, embedding_backfill.wanted_documents(run), models
+        )
         crash_here("index.after_batch")
         total += taken
         if taken == _BATCH:
@@ -64,7 +66,7 @@ def index_waiting(run: Runtime, *, seconds: float = _TURN_S) -> int:
 def in_background(run: Runtime, user_id: UUID) -> None:
     """Run a turn as its task does. Send another turn if a further batch waits."""
     try:
-        taken = steps.alone(
+        taken = steps.run_step(
             run, "indexed", lambda: index_user(run, user_id, seconds=_WORKER_S), 0, subject=user_id
         )
         if taken >= _BATCH and any_waits(run.lake, user_id):

@@ -26,7 +26,8 @@ from schemas.progress import Event, Stage
 from schemas.reasons import Reason
 from schemas.tally import FileTally
 from sql.commit import ChunkTransaction, ContentCommit, ContentTransaction
-from sql.load import Keys, Shared, Vectors, claim_known, known_documents, standing_keys
+from sql.known_documents import Keys, Shared, claim_known, known_documents, resolved_keys
+from sql.load import Vectors
 from tasks.derived import embedding
 from tasks.ingest import record_spool
 from tasks.ingest.chunk_reader import ChunkReader, Opened
@@ -96,14 +97,14 @@ def _opened(run: Runtime, lease: Lease, row: Mapping[str, Any]) -> Opened:
 
 def screen_chunk(run: Runtime, lease: Lease) -> Content:
     """Quarantine the rejections, and drop what the chunk or the lake has already."""
-    path = committed(run, lease, "spool")
+    path = committed_artefact(run, lease, "spool")
     columns = {name: record_spool.read_columns(path, name) for name in record_spool.TABLES}
     rejections = record_spool.read_rejections(path)
     items = record_spool.read_items(path)
     masks = {name: first_of_each(table.keys) for name, table in columns.items()}
     documents, known = columns["documents"], masks["documents"] & False
     if lease.ref.embed and not format_of(lease.ref).repeats:
-        documents = as_standing(run, lease.ref, documents)
+        documents = with_resolved_keys(run, lease.ref, documents)
         known = _drop_known(run, lease.ref, documents, masks["documents"])
     name = artefact(lease, "mask")
     record_spool.write_masks(_folder(run, lease.ref) / name, masks)
@@ -143,7 +144,9 @@ def _drop_known(
     return known
 
 
-def as_standing(run: Runtime, ref: ChunkRef, table: record_spool.Columns) -> record_spool.Columns:
+def with_resolved_keys(
+    run: Runtime, ref: ChunkRef, table: record_spool.Columns
+) -> record_spool.Columns:
     """Return the table with the keys by which the lake has its documents, or would have them."""
     if not table.shared:
         return table
@@ -158,7 +161,7 @@ def as_standing(run: Runtime, ref: ChunkRef, table: record_spool.Columns) -> rec
         source=form.name,
         version=form.version,
     )
-    for n, key in zip(at, standing_keys(run.lake, ref.user_id, asked), strict=True):
+    for n, key in zip(at, resolved_keys(run.lake, ref.user_id, asked), strict=True):
         keys[16 * n : 16 * n + 16] = key
     return msgspec.structs.replace(table, keys=bytes(keys))
 
@@ -276,8 +279,8 @@ def _report_defects(commit: ChunkTransaction, rejections: list[record_spool.Quar
 
 def embed_chunk(run: Runtime, lease: Lease) -> Ending:
     """Embed texts with the first tier; the other tiers follow after the load."""
-    path = committed(run, lease, "spool")
-    mask = record_spool.read_mask(committed(run, lease, "mask"), "documents")
+    path = committed_artefact(run, lease, "spool")
+    mask = record_spool.read_mask(committed_artefact(run, lease, "mask"), "documents")
     texts = [(n, text) for n, text in record_spool.read_texts(path) if mask[n]]
     if _follow(run, lease.ref.user_id, len(texts)):
         return lambda commit: commit.advance(Stage.LOAD)
@@ -367,7 +370,7 @@ def artefact(lease: Lease, kind: str) -> str:
     return f"{lease.ref.id}.{lease.token}.{kind}"
 
 
-def committed(run: Runtime, lease: Lease, kind: str) -> Path:
+def committed_artefact(run: Runtime, lease: Lease, kind: str) -> Path:
     """Return the artefact that an earlier stage committed; raises BrokenSpool if it named none."""
     name = lease.artefacts.get(kind)
     if name is None:

@@ -34,7 +34,8 @@ class Opened(msgspec.Struct, frozen=True):
 class ChunkReader:
     """A reader of one chunk's slices under one policy, which stores the bytes of its records.
 
-    What the policy removes goes nowhere else. `neighbours` are the sibling files of the chunk's.
+    Text that the policy removes is stored nowhere. `neighbours` are the siblings of the chunk's
+    files.
     """
 
     def __init__(
@@ -56,7 +57,9 @@ class ChunkReader:
             neighbours=self._neighbours,
             home=self._home,
         )
-        seen = _Seen(batch, slot, lambda field: redactor.name(field, self._form.name, "metadata"))
+        seen = _Seen(
+            batch, slot, lambda field: redactor.redact_name(field, self._form.name, "metadata")
+        )
         first = len(batch.rejections)
         with member.file.open("rb") as source:
             found = read_records(reading, source, part, redactor=redactor, seen=seen)

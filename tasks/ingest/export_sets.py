@@ -87,7 +87,7 @@ def _state(
 
 
 def _announce(connection: Connection, row: Mapping[str, Any], state: str) -> None:
-    log.info("set goes on", set=row["id"], state=str(state))
+    log.info("chunks of a set continue", set=row["id"], state=str(state))
     detail = Jsonb({"set": row["stem"], "state": str(state)})
     ids = {"user_id": row["user_id"], "job_id": None, "chunk_id": None}
     connection.execute(_EVENT, {**ids, "kind": "set_settled", "detail": detail})

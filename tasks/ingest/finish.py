@@ -1,236 +1,113 @@
-"""End a job that its own last step does not end.
-
-A job ends by its `finish` chunk. Where that is dead-lettered, or a user does not want to wait for
-it, the job is closed without: one small transaction that needs neither the original nor a worker.
-The reconciler does the finish's other work.
-"""
+"""The stage `finish`: close a job, move its original, and compute what derives from its records."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
-import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
 
 from schemas.crash import crash_here
-from schemas.errors import TransientError
-from schemas.folders import Folders
-from schemas.progress import BISECT_ATTEMPTS, Event, JobStatus, Kind, Stage
-from schemas.reasons import CLOSED, category_of
-from sql.commit import note
-from sql.connection import Connection, transient_errors
-from sql.queries import queries
+from schemas.lease import Lease
+from schemas.progress import RESUMABLE, Event, JobStatus
+from sql.commit import Commit
+from sql.store import Fenced
+from sql.vectors import MOST_ATTEMPTS
+from tasks.derived.lake_statistics import count_user
+from tasks.derived.near_duplicates import PATIENCE_S, compare_user
+from tasks.derived.quality_scores import score_job
+from tasks.derived.search_index import PATIENCE_S as OF_WORDS_S
+from tasks.derived.search_index import index_user
 from tasks.ingest import malware
-from tasks.runtime import steps
+from tasks.ingest.archived_originals import archive_original, write_error
+from tasks.ingest.job_end import finalise_file_counts
+from tasks.runtime import alerts, steps
 from tasks.runtime.context import Runtime
-from tasks.runtime.dispatch import CHUNKS
+from tasks.runtime.stage_runner import Ending
 
-log = structlog.get_logger("datapunk.ending")
+#: How long the end of a job waits for its documents to be indexed; the reconciler does the rest.
+_INDEX_S = 120.0
 
-_JOBS = queries("jobs")
-
-
-def settle_counts(connection: Connection, job_id: UUID) -> None:
-    """Write the counts of a job's files, from its done chunks.
-
-    The caller locks the job's row, since a retry from quarantine changes the counts too.
-    """
-    connection.execute(_JOBS["file_counts"], {"job_id": job_id})
-
-
-# --- the place of an original -----------------------------------------------------------------
-
-
-def resting_places(folders: Folders, job: Mapping[str, Any], *, well: bool) -> tuple[Path, Path]:
-    """Return the places for an original: by its plain name, and by a name of this job's own."""
-    folder = folders.failed / job["user_name"]
-    if well:
-        folder = folders.processed / job["user_name"] / f"{job['created_at']:%Y-%m-%d}"
-    name = job["source_name"]
-    return folder / name, folder / f"{str(job['id'])[:8]}-{name}"
-
-
-def whereabouts(folders: Folders, connection: Connection, job_id: UUID) -> Path | None:
-    """Return the original of a job: where the ledger says, or where a finish left it."""
-    job = connection.execute(CHUNKS["resting"], {"job_id": job_id}).fetchone()
-    if job is None:
-        return None
-    if job["archived_path"] and os.path.isfile(folders.data / job["archived_path"]):  # noqa: PTH113
-        return folders.data / str(job["archived_path"])
-    found = _found(folders, connection, job)
-    return folders.data / found if found else None
-
-
-def _found(folders: Folders, connection: Connection, job: Mapping[str, Any]) -> str | None:
-    """Return the same for a job without a recorded place; relative to the data folder."""
-    rests = [resting_places(folders, job, well=well) for well in (True, False)]
-    places = [
-        malware.place_of_original(folders, job["user_id"], job["id"]),
-        folders.original(job["id"], job["source_name"]),
-        *(own for _, own in rests),
-        *(plain for plain, _ in rests),
-    ]
-    names = [str(place.relative_to(folders.data)) for place in places]
-    asked = {"job_id": job["id"], "places": names}
-    taken = {row["archived_path"] for row in connection.execute(CHUNKS["kept_by_others"], asked)}
-    there = (
-        name
-        for place, name in zip(places, names, strict=True)
-        if name not in taken and os.path.isfile(place)  # noqa: PTH113 - never raises
-    )
-    return next(there, None)
-
-
-# --- dead-lettering --------------------------------------------------------------------------
-
-
-def dead_letter(run: Runtime) -> int:
-    """Dead-letter chunks without attempts left; return how many.
-
-    Their jobs end as failed once the rest is done.
-    """
-    rows = run.ledger.rows("chunks", "worn_out", **_limits(run))
-    jobs = [row["job_id"] for row in rows]
-    return steps.each(run, "dead_lettered", jobs, lambda job: _dead_letter(run, job))
-
-
-def _limits(run: Runtime) -> dict[str, int]:
-    return {"max_attempts": run.options.max_attempts, "bisect_attempts": BISECT_ATTEMPTS}
-
-
-def _dead_letter(run: Runtime, job_id: UUID) -> int:
-    with run.ledger.transaction() as connection:
-        asked = {"job_id": job_id, **_limits(run)}
-        dead = connection.execute(CHUNKS["dead_letter"], asked).fetchall()
-        for row in dead:
-            code, stage = row["last_error_code"], row["stage"]
-            why = _why(stage, code)
-            detail = {"stage": stage, "code": code, "category": category_of(code)}
-            note(connection, Event.DEAD, row["user_id"], job_id, detail, row["id"])
-            if row["kind"] == Kind.FINISH:
-                _close(run.folders, connection, job_id, JobStatus.FAILED, code, why)
-            else:
-                end_with(connection, job_id, row["user_id"], JobStatus.FAILED, code, why)
-        crash_here("dead_letter.before_commit")
-    crash_here("dead_letter.after_commit")
-    for row in dead:
-        log.error("chunk is dead", chunk=row["id"], code=row["last_error_code"])
-    return len(dead)
-
-
-_CLOSED = (
-    "The workers may not read or write a file in the data folder, or a folder on the way; the logs "
-    "name the line. Give it to their user (chown -R, or chmod), and try again."
+_ORIGINAL_DELETED = (
+    "The original was deleted from the work folder before the end; "
+    "what had been read of it is loaded. To keep a copy, drop it again."
 )
 
 
-def _why(stage: str, code: str) -> str:
-    """Return why a job whose chunk is dead has failed, and what to do where `retry` can't help."""
-    if code in CLOSED:
-        return _CLOSED
-    if stage == Stage.FINISH:
-        return "Its last step failed and was given up; all the rest was done."
-    if code == "file_missing":
-        return "Its files were deleted from the work folder before they were read; drop it again."
-    return f"A chunk failed at {stage} and was given up; the rest was loaded."
+def finish_job(run: Runtime, lease: Lease) -> Ending:
+    """Finalise the counts, archive the original, refresh statistics: once, whatever happens."""
+    # From here on rows can't be made again: what was loaded has to be on the disk.
+    if not run.ledger.heartbeat(lease, run.options.lease_s):
+        raise Fenced
+    (job,) = run.ledger.rows("jobs", "job_facts", job_id=lease.ref.job_id)
+    status = job["outcome"] or str(JobStatus.DONE)
+    archived = _archive(run, lease, job, status)
+    crash_here("finish.at_rest")
+    if status not in RESUMABLE:
+        shutil.rmtree(run.folders.job(lease.ref.job_id), ignore_errors=True)
+    crash_here("finish.cleared")
+    if lease.attempt == 1:  # a step that may have ended the last attempt is not tried twice
+        _follow_up(run, lease, loaded=status == JobStatus.DONE or job["records_seen"] > 0)
+
+    def ending(commit: Commit) -> None:
+        # This locks the job; later reads stay valid, since a retry from quarantine changes it too.
+        alerts.write_alert(commit, run.options.alert, ended=True)
+        finalise_file_counts(commit.connection, lease.ref.job_id)
+        commit.run("jobs", "close_job", archived_path=archived, gone=_ORIGINAL_DELETED)
+        commit.event(Event.FINISHED, status=status)
+        commit.run("chunks", "end")
+
+    return ending
 
 
-def end_with(
-    connection: Connection, job_id: UUID, user_id: UUID, outcome: str, code: str, detail: str
-) -> None:
-    """Record that some of a job's chunks will never be done; without open ones, its end begins."""
-    asked = {"job_id": job_id, "outcome": outcome, "code": code, "detail": detail}
-    connection.execute(CHUNKS["end_badly"], asked)
-    begin_end(connection, job_id, user_id)
+def _follow_up(run: Runtime, lease: Lease, *, loaded: bool) -> None:
+    """Index, count, compare and score, for people who look as soon as the job has ended.
 
-
-def begin_end(connection: Connection, job_id: UUID, user_id: UUID) -> bool:
-    """Count a job's open chunks, and insert its finish if there are none; return whether it did."""
-    asked = {"job_id": job_id, "user_id": user_id}
-    if connection.execute(CHUNKS["hold_open"], asked).fetchone() is None:
-        return False
-    row = connection.execute(CHUNKS["recount"], asked).fetchone()
-    if row is None or row["remaining"]:
-        return False
-    inserted = connection.execute(CHUNKS["insert_finish"], {**asked, "identity": "finish"})
-    return inserted.fetchone() is not None
-
-
-def free_stranded(run: Runtime) -> int:
-    """Insert a finish for open jobs without open chunks; return how many.
-
-    None should exist: this repairs what a defect in the code leaves.
+    The reconciler does what is not done here, so none of it delays the end of the job: a failure is
+    noted as the step's error, and when the time is up, the rest is left.
     """
-    jobs = [row["job_id"] for row in run.ledger.rows("chunks", "stranded")]
-    return steps.each(run, "freed", jobs, lambda job: _free(run, job))
-
-
-def _free(run: Runtime, job_id: UUID) -> bool:
-    with run.ledger.transaction() as connection:
-        job = connection.execute(CHUNKS["hold_open"], {"job_id": job_id}).fetchone()
-        if job is None:
-            return False
-        connection.execute(CHUNKS["forget_finish"], {"job_id": job_id})
-        inserted = begin_end(connection, job_id, job["user_id"])
-    if inserted:
-        log.error("a job had no step left; its end begins", job_id=str(job_id))
-    return inserted
-
-
-# --- without a finish ------------------------------------------------------------------------
-
-
-def end_now(run: Runtime, connection: Connection, job_id: UUID) -> bool:
-    """Close a cancelled job of which only its finish is left.
-
-    Returns False where a worker runs the finish, or anything else is open.
-    """
-    asked = {"job_id": job_id}
-    finish = connection.execute(CHUNKS["open_finish"], asked).fetchone()
-    if finish is not None and finish["at_work"]:
-        return False
-    why = "Ended on request before its last step; all of it had loaded."
-    code = JobStatus.CANCELLED
-    return _close(run.folders, connection, job_id, JobStatus.CANCELLED, code, why)
-
-
-def _close(
-    folders: Folders, connection: Connection, job_id: UUID, outcome: str, code: str, detail: str
-) -> bool:
-    """Close the job without its finish; return False where something of it is open.
-
-    It can't fail for the finish's reasons: counts that can't be read are left out, and the original
-    stays where it is, which is recorded.
-    """
-    asked = {"job_id": job_id, "code": code}
-    job = connection.execute(CHUNKS["hold_open"], asked).fetchone()
-    row = connection.execute(CHUNKS["recount"], asked).fetchone()
-    if job is None or row is None or row["remaining"]:
-        return False
-    connection.execute(CHUNKS["give_up_finish"], asked)
-    _settle_if_can_be(connection, job_id)
-    values = {
-        "outcome": outcome,
-        "detail": detail,
-        "archived_path": _found(folders, connection, job),
+    user, job_id = lease.ref.user_id, lease.ref.job_id
+    of_user: dict[str, Callable[[], object]] = {
+        # Free workers have indexed most of what has loaded; this is the rest.
+        "indexed": lambda: index_user(run, user, seconds=_INDEX_S, patience=OF_WORDS_S),
+        "analysed": lambda: run.lake.rows(user, "lake", "analyze_search"),
+        "counted": lambda: count_user(run, user, seconds=_INDEX_S),
+        "compared": lambda: compare_user(run, user, seconds=_INDEX_S, patience=PATIENCE_S),
     }
-    closed = connection.execute(CHUNKS["close_without"], {**asked, **values}).fetchone()
-    if closed is None:
-        return False
-    facts = {"status": closed["status"], "without": Stage.FINISH, "code": code}
-    note(connection, Event.FINISHED, job["user_id"], job_id, facts)
-    return True
+    if loaded:
+        of_user["refreshed"] = lambda: _refresh(run, lease)
+    with suppress(SoftTimeLimitExceeded):  # the rest of the time is for the job's own end
+        for step, work in of_user.items():
+            steps.run_step(run, step, work, None, subject=user)
+        if loaded:
+            steps.run_step(
+                run, "scored", lambda: score_job(run, user, job_id), None, subject=job_id
+            )
 
 
-def _settle_if_can_be(connection: Connection, job_id: UUID) -> None:
-    try:
-        with transient_errors(), connection.transaction():
-            settle_counts(connection, job_id)
-    except TransientError:
-        raise
-    except Exception as error:
-        what = type(error).__name__
-        log.error("the files of a job can't be counted", job_id=str(job_id), error=what)  # noqa: TRY400 - its text may hold content
+def _archive(run: Runtime, lease: Lease, job: dict[str, Any], status: str) -> str | None:
+    """Move the original to `processed/` or `failed/`, or encrypt it; later attempts find it there.
+
+    Returns its path relative to the data folder; None where it was deleted.
+    """
+    folders = run.folders
+    if (hidden := malware.keep_original(run, lease, job["error_code"])) is not None:
+        write_error(folders.failed / job["user_name"] / lease.source_name, job)
+        return str(hidden.relative_to(folders.data))
+    return archive_original(folders, job, well=status in (JobStatus.DONE, JobStatus.DUPLICATE))
+
+
+def _refresh(run: Runtime, lease: Lease) -> None:
+    """Refresh statistics of grown partitions, and the vector index if no vectors wait."""
+    run.lake.rows(lease.ref.user_id, "lake", "analyze_grown")
+    at_rest = {"user_id": lease.ref.user_id, "most": MOST_ATTEMPTS}
+    for row in run.lake.rows(lease.ref.user_id, "lake", "models_at_rest", **at_rest):
+        run.lake.rows(
+            lease.ref.user_id,
+            "lake",
+            "ensure_index",
+            model_id=row["id"],
+            at_least=run.options.index_from_vectors,
+        )

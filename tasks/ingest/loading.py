@@ -16,16 +16,16 @@ from schemas.errors import TransientError
 from schemas.lease import ChunkRef, Lease
 from schemas.tally import FileTally
 from sql.commit import ContentCommit, ContentTransaction
+from sql.known_documents import claim_twins
 from sql.load import (
     SERIES,
-    Came,
+    LoadedRows,
     Staged,
     Vectors,
-    called,
-    claim_twins,
     load_documents,
     load_series,
     months_of,
+    stored_keys,
 )
 from tasks.ingest import chunk, record_spool
 from tasks.runtime import alerts
@@ -35,7 +35,10 @@ from tasks.runtime.stage_runner import Content
 
 def load_chunk(run: Runtime, lease: Lease) -> Content:
     """Load what screening let through."""
-    path, mask_path = chunk.committed(run, lease, "spool"), chunk.committed(run, lease, "mask")
+    path, mask_path = (
+        chunk.committed_artefact(run, lease, "spool"),
+        chunk.committed_artefact(run, lease, "mask"),
+    )
     masks = {name: record_spool.read_mask(mask_path, name) for name in record_spool.TABLES}
     slots = {
         name: record_spool.read_columns(path, name).slots[masks[name]]
@@ -44,7 +47,7 @@ def load_chunk(run: Runtime, lease: Lease) -> Content:
     attached, drift = record_spool.read_attached(path), record_spool.read_drift(path)
     vectors = None
     if "vectors" in lease.artefacts:
-        artefact = chunk.committed(run, lease, "vectors")
+        artefact = chunk.committed_artefact(run, lease, "vectors")
         vectors = chunk.read_vectors(artefact, lease.artefacts["model_id"])
     crash_here("load.before_partitions")
     ensure_partitions(run, lease.ref, path)
@@ -55,18 +58,18 @@ def load_chunk(run: Runtime, lease: Lease) -> Content:
     twins = chunk.twins_in(lease.ref, documents)
 
     def ending(commit: ContentCommit) -> None:
-        came = load_rows(run, commit, staged, series)
+        inserted = load_rows(run, commit, staged, series)
         if twins.any():
-            keys = called(commit, documents.keys) if staged.shared else documents.keys
+            keys = stored_keys(commit, documents.keys) if staged.shared else documents.keys
             stored = msgspec.structs.replace(documents, keys=keys)
             claim_twins(commit, *chunk.some_of(lease.ref, stored, twins))
         crash_here("load.rows_in")
         attach(commit, attached)
         chunk.note_drift(commit, drift)
-        tallies = _loaded(lease, slots, came, files)
+        tallies = _loaded(lease, slots, inserted, files)
         commit.complete(tallies)
         if tally.total(tallies).quarantined:
-            alerts.sound(commit, run.options.alert)
+            alerts.write_alert(commit, run.options.alert)
 
     return Content(record_spool.read_under(path), ending)
 
@@ -106,23 +109,23 @@ def staged_of(
 
 def load_rows(
     run: Runtime, commit: ContentTransaction, staged: Staged, series: Mapping[str, bytes]
-) -> dict[str, Came]:
+) -> dict[str, LoadedRows]:
     """Insert rendered lines into their tables; return what came in, by table.
 
     The commit locks the lake, so that rows which it had before stay there as long.
     """
-    came = dict.fromkeys(record_spool.TABLES, Came({}))
+    inserted = dict.fromkeys(record_spool.TABLES, LoadedRows({}))
     try:
         if staged.lines or staged.mentions or staged.relations or staged.shared:
-            came["documents"] = load_documents(commit, staged)
+            inserted["documents"] = load_documents(commit, staged)
         for name, lines in series.items():
             if lines:
-                came[name] = load_series(commit, name, lines, staged.file_ids)
+                inserted[name] = load_series(commit, name, lines, staged.file_ids)
     except pg.CheckViolation as error:
         # A partition that this process remembers is gone (rolled back, detached).
         run.partitions.forget()
         raise TransientError("a partition is missing") from error
-    return came
+    return inserted
 
 
 def ensure_partitions(run: Runtime, ref: ChunkRef, path: Path) -> None:
@@ -145,7 +148,7 @@ def attach(commit: ContentTransaction, attached: list[record_spool.Attached]) ->
 def _loaded(
     lease: Lease,
     slots: Mapping[str, NDArray[np.uint32]],
-    came: Mapping[str, Came],
+    inserted: Mapping[str, LoadedRows],
     files: list[int],
 ) -> dict[int, FileTally]:
     """Return the chunk's final counts: rows that were sent and did not come in are duplicates.
@@ -156,7 +159,7 @@ def _loaded(
     tallies = tally.by_file(lease.tally)
     for name in record_spool.TABLES:
         for file, sent in record_spool.by_file(slots[name], files).items():
-            table = came[name]
+            table = inserted[name]
             loaded = table.rows.get(file, 0)
             more = {part: getattr(table, part).get(file, 0) for part in ("newer", "older")}
             tallies[file] += FileTally(

@@ -102,8 +102,8 @@ def _listed_on(member: Member) -> int:
 def stored_context(found: Readable, redactor: Redactor) -> Context:
     """Return what the ledger stores of the context.
 
-    What the format noted for other files of the export may be personal, so the policy is applied to
-    it.
+    The policy is applied to the format's notes for other files of the export, since they may be
+    personal.
     """
     noted = found.context.get("noted")
     if not isinstance(noted, dict):
@@ -113,7 +113,7 @@ def stored_context(found: Readable, redactor: Redactor) -> Context:
 
 def redacted_note(noted: dict[str, Any], form: str, redactor: Redactor) -> dict[str, Any]:
     """Return a format's note of a file after the policy; the same object where nothing changed."""
-    return redactor.of(form, Texts(None, None, noted)).texts.metadata
+    return redactor.redact(form, Texts(None, None, noted)).texts.metadata
 
 
 def _guess(encoding: transcode.Encoding | None) -> str:
@@ -195,7 +195,7 @@ def listed(member: Member, disposition: Disposition, reason: Reason, detail: str
     )
 
 
-def refused(verdict: Verdict, *, required: bool) -> Reason | None:
+def refusal(verdict: Verdict, *, required: bool) -> Reason | None:
     """Return why a file may not be read further: it is infected, or was not scanned as required."""
     if verdict.scan is Scan.INFECTED:
         return Reason.MALWARE

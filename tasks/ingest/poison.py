@@ -39,7 +39,7 @@ _TRIES_ALONE = 3
 class TooMuchPoison(PermanentError):
     """Too many chunks end their workers: the cause is the machine or the code, not a single record.
 
-    They are dead-lettered; `retry` runs them again once the cause is mended.
+    They are dead-lettered; `retry` runs them again once the cause is fixed.
     """
 
 
@@ -143,6 +143,6 @@ def _set_aside(run: Runtime, lease: Lease, part: Slice, marks: Sequence[Rejectio
         record_stages.quarantine(commit, bad)
         commit.event(Event.POISON, stage=Stage.NORMALISE, code=lease.last_error_code)
         commit.complete({file: counted})
-        alerts.sound(commit, run.options.alert)
+        alerts.write_alert(commit, run.options.alert)
 
     return Content(redactor.under, ending)

@@ -315,7 +315,7 @@ def read_bases(path: Path) -> list[str]:
     return [line.split(b"\t")[at].decode() for line in lines]
 
 
-def renamed(line: bytes, key: bytes) -> bytes:
+def with_key(line: bytes, key: bytes) -> bytes:
     """Return the line of a document under another key of 16 bytes."""
     at = DOCUMENTS.position("record_key")
     fields = line.split(b"\t", at + 1)

@@ -1,6 +1,6 @@
-"""What is there of an export in parts, and what is missing: read, and nothing changed.
+"""Read which parts of an export are here, and which files are missing.
 
-How many parts a set has is in no name; the export's own page, where it has one, lists its files.
+No name says how many parts a set has. The export's own page, if there is one, lists its files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_MISSING = 100_000
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pages of an export list, against what its parts hold: files, not items."""
+    """The files that the pages of an export list, compared with those in its parts."""
 
     pages: list[str]
     """Pages that were understood."""
@@ -45,7 +45,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_here(part: Mapping[str, Any]) -> bool:
-    """Whether a part's files are there, or will be: it came, and did not come to nothing."""
+    """Tell whether a part's files are in the lake, or will be."""
     if part["outcome"] in (None, "duplicate"):
         return True
     return part["outcome"] in ("failed", "cancelled") and part["upload"] == "done"
@@ -83,7 +83,7 @@ def inventory(
 
 
 def _may_be_bare(missing: Sequence[str], names: Sequence[str]) -> int:
-    """How many missing files bare parts may be, by their suffixes: more is in no name."""
+    """Return how many missing files may be bare parts, judged by their suffixes alone."""
     wanted = Counter(PurePosixPath(path).suffix.lower() for path in missing)
     there = Counter(PurePosixPath(name).suffix.lower() for name in names)
     return (wanted & there).total()

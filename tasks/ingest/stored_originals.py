@@ -15,7 +15,7 @@ from tasks.runtime.context import Runtime
 
 
 def source_of(run: Runtime, job: Mapping[str, Any]) -> SourceFile:
-    """Return the original of a job (a row with its names, size and digest), where it now lies."""
+    """Return the original of a job (a row with its names, size and digest) at its present path."""
     path = run.folders.original(job["id"], job["source_name"])
     if job["archived_path"]:
         path = run.folders.data / job["archived_path"]

@@ -33,8 +33,8 @@ from tasks.runtime import alerts, dispatch, measured_originals
 from tasks.runtime.context import Options, Runtime
 from tasks.runtime.stage_runner import Ending
 
-#: What one commit writes while an archive is cut: little at first, so that workers start early, and
-#: later enough that commits cost nothing.
+#: The size of a commit while an archive is cut: small at first, so that workers start early, then
+#: large, so that the time of commits does not count.
 _FIRST_FLUSH, _FLUSH_CHUNKS = 2, 64
 _FLUSH_FILES = 2_000
 _FLUSH_SECONDS = 2.0
@@ -90,7 +90,7 @@ def exported_at(name: str) -> datetime | None:
 
 def _scan(run: Runtime, path: Path) -> str:
     verdict = run.scanner.scan(path)
-    match members.refused(verdict, required=run.options.scan_required):
+    match members.refusal(verdict, required=run.options.scan_required):
         case Reason.MALWARE:
             raise Rejected(Reason.MALWARE, "The file holds malware; it was not opened.")
         case Reason.NOT_SCANNED:
@@ -174,7 +174,7 @@ class Cutter:
     def _refused(self, member: Member, verdict: Verdict | None) -> Listed | None:
         if verdict is None:
             return None
-        why = members.refused(verdict, required=self._run.options.scan_required)
+        why = members.refusal(verdict, required=self._run.options.scan_required)
         if why is None:
             return None
         detail = verdict.detail
@@ -253,8 +253,7 @@ class Cutter:
         self._files.clear()
         self._pages.clear()
         self._chunks.clear()
-        # Of an archive's millions of members only a giant that is being read has more slices to
-        # come.
+        # Only the member that is being read has more slices to come, of millions in an archive.
         self._ids = {o: n for o, n in self._ids.items() if o == self._reading}
         self._send()
 

@@ -48,6 +48,6 @@ class Check:
         )
 
 
-def chosen(deep: bool, before: int) -> bool:
+def is_sampled(deep: bool, before: int) -> bool:
     """Tell whether the next file is read whole, after `before` others."""
     return deep or before < _READ_FIRST or secrets.randbelow(_READ_ONE_IN) == 0

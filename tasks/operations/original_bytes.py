@@ -21,10 +21,10 @@ from schemas.records import Record
 from tasks.ingest import members, stored_originals
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.context import Runtime
-from tasks.runtime.temp_dirs import scratch
+from tasks.runtime.temp_dirs import temp_dir
 
 _BLOCK = 1024 * 1024
-_AWAY = "The original can't be read any more; the document is whole all the same."
+_UNREADABLE = "The original can no longer be read. The document in the lake is complete."
 
 
 class _Place(NamedTuple):
@@ -50,11 +50,11 @@ def copy_item(
             FileBlobs(run.folders.blobs(job["user_id"])).path(str(blob.get("sha256", ""))), out
         )
         return
-    with scratch(run.folders.work) as work:
+    with temp_dir(run.folders.work) as work:
         try:
             place = _find(run, job, found["ordinal"], key, work)
         except (FileNotFoundError, Rejected) as error:
-            raise PermanentError(_AWAY) from error
+            raise PermanentError(_UNREADABLE) from error
         with place.file.open("rb") as source:
             source.seek(place.offset)
             _copy(source, out, place.length)
@@ -69,7 +69,7 @@ def items_of(
     own order; nothing is yielded for what can't be read any more.
     """
     left = {ordinal: set(keys) for ordinal, keys in wanted.items()}
-    with scratch(run.folders.work) as work, suppress(FileNotFoundError, Rejected):
+    with temp_dir(run.folders.work) as work, suppress(FileNotFoundError, Rejected):
         for readable in _members(run, job, left, work):
             yield from _wanted_items(readable, job, left[readable.member.ordinal])
             if not any(left.values()):
@@ -136,7 +136,7 @@ def _copy_file(path: Path, out: BinaryIO) -> None:
         with path.open("rb") as source:
             shutil.copyfileobj(source, out, _BLOCK)
     except OSError as error:
-        raise PermanentError(_AWAY) from error
+        raise PermanentError(_UNREADABLE) from error
 
 
 def _copy(source: BinaryIO, out: BinaryIO, length: int) -> None:

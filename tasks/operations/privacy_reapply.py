@@ -19,8 +19,8 @@ from psycopg.rows import DictRow
 from pipeline.enrich import text_pieces
 from pipeline.enrich.entities import Mention, mentions
 from pipeline.privacy.ner import NerResult
-from pipeline.privacy.redact import NAME_OF_BLOB, Redactor, Texts, is_tag, joined
-from pipeline.privacy.redact_records import Codes, coded, media_type
+from pipeline.privacy.redact import NAME_OF_BLOB, Redactor, Texts, is_tag, merge_counts
+from pipeline.privacy.redact_records import Codes, redact_codes, redact_media_type
 from pipeline.render import mention_lines
 from pipeline.storage.copy_text import content_hash, tag_name
 from pipeline.text.cleaning import clean_json
@@ -115,7 +115,9 @@ class _Pass:
         at = privacy.reached(lake, self._user)
         self.rows(at)
         known = privacy.drift(lake, self._user)
-        refused = [(f, name) for f, name in known if redactor.name(name, f, "metadata") != name]
+        refused = [
+            (f, name) for f, name in known if redactor.redact_name(name, f, "metadata") != name
+        ]
         with lake.entering(self._user, redactor.under, hold=Hold.ALONE) as entered:
             raw = not redactor.policy.changes
             for series, n in ({} if raw else privacy.forget_unread_times(entered)).items():
@@ -153,7 +155,7 @@ def removable_files(rows: list[DictRow], redactor: Redactor) -> int:
     return len(_changing_files(rows, redactor))
 
 
-def mentioned(row: DictRow) -> list[Mention]:
+def stored_mentions(row: DictRow) -> list[Mention]:
     """Return the people, places and links in a stored document."""
     return list(mentions(_record(row, row["metadata"])))
 
@@ -184,7 +186,7 @@ def _redact_files(run: Runtime, user_id: UUID, redactor: Redactor, *, dry: bool)
 
 def _changing_files(rows: list[DictRow], redactor: Redactor) -> list[dict[str, Any]]:
     """Return the rows of files that change under the policy."""
-    names = redactor.told((None, Texts(None, None, {}), _given_name(row)) for row in rows)
+    names = redactor.find_names((None, Texts(None, None, {}), _given_name(row)) for row in rows)
     found = (_redacted_file(row, names.get(n), redactor) for n, row in enumerate(rows))
     return [item for item in found if item]
 
@@ -204,8 +206,8 @@ def _redacted_file(
     path, noted, form = row["path"], row["noted"], row["format"] or ""
     kind = row["media_type"]
     if name := _given_name(row):
-        path = path.removesuffix(name) + redactor.name(name, form, NAME_OF_BLOB, names)
-        kind = kind and media_type(kind, form, redactor)
+        path = path.removesuffix(name) + redactor.redact_name(name, form, NAME_OF_BLOB, names)
+        kind = kind and redact_media_type(kind, form, redactor)
     if isinstance(noted, dict):
         noted = members.redacted_note(noted, form, redactor)
     if (path, noted, kind) == (row["path"], row["noted"], row["media_type"]):
@@ -216,7 +218,7 @@ def _redacted_file(
 def _changing(rows: list[DictRow], redactor: Redactor) -> list[_New]:
     """Return the rows that change under the policy."""
     parted = [_without_tag(row) for row in rows]
-    names = redactor.told(
+    names = redactor.find_names(
         (row["language"], _own_texts(old), None) for row, (old, _) in zip(rows, parted, strict=True)
     )
     found = (
@@ -248,10 +250,10 @@ def _renewed(
     row: DictRow, old: Texts, before: Any, names: NerResult | None, redactor: Redactor
 ) -> _New | None:
     """Return a row after the policy; None where it stays as it is, tag and all."""
-    texts, done, removed = redactor.of(row["source"], old, names)
-    tag = joined(before, done)
+    texts, done, removed = redactor.redact(row["source"], old, names)
+    tag = merge_counts(before, done)
     before_codes = Codes(row["content_type"], row["language"])
-    codes = coded(before_codes, row["source"], redactor)
+    codes = redact_codes(before_codes, row["source"], redactor)
     same = codes == before_codes and all(a is b for a, b in zip(texts, old, strict=True))
     if same and tag == (before or {}):
         return None

@@ -31,15 +31,16 @@ from schemas.lease import ChunkRef
 from schemas.progress import Event
 from schemas.tally import FileTally
 from sql.commit import ChunkTransaction, ContentTransaction, note
-from sql.load import Came, Keys, Vectors, held_documents, split_keys
+from sql.known_documents import Keys, existing_documents, split_keys
+from sql.load import LoadedRows, Vectors
 from sql.queries import queries
 from sql.store import OtherPolicy, Purpose
 from tasks.ingest import chunk, loading, members, record_spool, stored_originals
 from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.runtime.context import Runtime
-from tasks.runtime.isolated_child import apart
+from tasks.runtime.isolated_child import run_isolated
 from tasks.runtime.sibling_files import SetNeighbours
-from tasks.runtime.temp_dirs import scratch
+from tasks.runtime.temp_dirs import temp_dir
 
 log = structlog.get_logger("datapunk.quarantine")
 
@@ -159,10 +160,10 @@ class _Attempt:
 
     def carry_out(self) -> Retried:
         """Read, embed and load; do nothing where another retry was quicker."""
-        with scratch(self._run.folders.work) as work:
+        with temp_dir(self._run.folders.work) as work:
             parts, path = list(self._parts(work)), work / "spool"
             seconds = self._run.options.apart_limit_s
-            if not apart(lambda: self._read(parts, path), seconds=seconds):
+            if not run_isolated(lambda: self._read(parts, path), seconds=seconds):
                 log.warning("the child that read the records ended", chunk=self._ref.id)
                 path.unlink(missing_ok=True)
                 record_spool.Batch(self._redactor.under, keep_text=False).write(path)
@@ -209,9 +210,9 @@ class _Attempt:
             if not self._hold(commit):
                 return Retried()
             self._count_siblings(commit, tables["documents"])
-            came = loading.load_rows(run, commit, staged, series)
+            inserted = loading.load_rows(run, commit, staged, series)
             loading.attach(commit, record_spool.read_attached(path) if healed.any() else [])
-            found = self._finalise(commit, came)
+            found = self._finalise(commit, inserted)
             crash_here("quarantine.before_commit")
         crash_here("quarantine.after_commit")
         return found
@@ -222,7 +223,7 @@ class _Attempt:
         if not (self._ref.embed and mask.any()):
             return None
         lake, user_id = self._run.lake, self._ref.user_id
-        wanted = mask & ~held_documents(
+        wanted = mask & ~existing_documents(
             lake, user_id, Keys(types=table.types, keys=table.keys, ats=table.ats)
         )
         texts = [(n, text) for n, text in record_spool.read_texts(path) if wanted[n]]
@@ -242,8 +243,8 @@ class _Attempt:
         for slot, item in enumerate(self._items):
             if item.healed and item.good + item.bad > len(item.rows):
                 at = np.flatnonzero(table.slots == slot)
-                standing = chunk.as_standing(self._run, self._ref, table)
-                keys, types = split_keys(standing.keys), table.types
+                resolved = chunk.with_resolved_keys(self._run, self._ref, table)
+                keys, types = split_keys(resolved.keys), table.types
                 (row,) = commit.run(
                     "quarantine",
                     "held_by_file",
@@ -254,14 +255,14 @@ class _Attempt:
                 )
                 item.counted = row["count"]
 
-    def _finalise(self, commit: ChunkTransaction, came: Mapping[str, Came]) -> Retried:
+    def _finalise(self, commit: ChunkTransaction, inserted: Mapping[str, LoadedRows]) -> Retried:
         """Write the states of the records, the counts of the job, and a line in the audit trail."""
         commit.run("quarantine", "hold_job")  # after the rows, as a load does
         loaded = duplicate = 0
         for file in sorted(set(self._files)):
             items = [i for i, f in zip(self._items, self._files, strict=True) if f == file]
             new, closed = sum(i.new for i in items), sum(i.closes for i in items)
-            fresh = sum(table.rows.get(file, 0) for table in came.values())
+            fresh = sum(table.rows.get(file, 0) for table in inserted.values())
             loaded, duplicate = loaded + fresh, duplicate + new - fresh
             by = FileTally(
                 seen=new - closed, loaded=fresh, duplicate=new - fresh, quarantined=-closed
@@ -287,8 +288,8 @@ class _Attempt:
         for item in self._items:
             for n, row in enumerate(item.rows):
                 if n < item.closes:
-                    became = item.new - item.closes + 1 if n == 0 else 1
-                    done.append({"id": row["id"], "became": became})
+                    records = item.new - item.closes + 1 if n == 0 else 1
+                    done.append({"id": row["id"], "became": records})
                 else:
                     bad.append(row["id"])
         commit.run_many("quarantine", "record_loaded", done)

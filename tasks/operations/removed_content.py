@@ -19,7 +19,7 @@ from tasks.runtime.context import Runtime
 _SAMPLE, _PAGE = 2_000, 500
 
 
-def removed(
+def check_removed(
     run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool = False
 ) -> tuple[Counter[str], str]:
     """Return how much of a job's rows the policy should have removed, and how many rows were read.
@@ -46,7 +46,7 @@ class _Look:
         self, reader: Lake, job: Mapping[str, Any], redactor: Redactor, *, deep: bool
     ) -> None:
         self._reader, self._job, self._redactor = reader, job, redactor
-        self._certain = redactor.wherever()
+        self._certain = redactor.for_unknown_origin()
         self.all = int(job["records_loaded"])
         self._step = 1 if deep else max(1, self.all // _SAMPLE)
         self._pick = random.randrange(self._step)  # noqa: S311 - other rows each time
@@ -77,14 +77,14 @@ class _Look:
 
     def _people(self, rows: list[DictRow]) -> int:
         """Count the entities that some documents mention, and that their texts no longer name."""
-        mentioned = {row["record_key"]: privacy_reapply.mentioned(row) for row in rows}
+        mentioned = {row["record_key"]: privacy_reapply.stored_mentions(row) for row in rows}
         stored = self._ask("entities_of", keys=list(mentioned))
         return sum(self._is_left(row, mentioned[row["record_key"]]) for row in stored)
 
     def _is_left(self, row: DictRow, mentions: list[Mention]) -> bool:
         known = {text for one in mentions for text in (one.value, one.name)}
         texts = [text for text in (row["value"], row["name"]) if text and text not in known]
-        return any(self._certain.name(text, "", "metadata") != text for text in texts)
+        return any(self._certain.redact_name(text, "", "metadata") != text for text in texts)
 
     def quarantine(self) -> None:
         """Check that no bytes of quarantined records are stored."""
@@ -92,7 +92,7 @@ class _Look:
         self.found["quarantined bytes"] += row["raw"]
         for mended in self._ask("mended_bytes"):
             text = bytes(mended["mended"]).decode("utf-8", "replace")
-            self.by_hand += self._certain.name(text, "", "content") != text
+            self.by_hand += self._certain.redact_name(text, "", "content") != text
 
     def series(self) -> None:
         """Check that positions and measured values hold no text of a time that can't be read."""
@@ -102,7 +102,7 @@ class _Look:
     def names(self) -> None:
         """Check names of unknown fields, names of attachments, and notes of sidecars."""
         for row in self._ask("drift_names"):
-            new = self._redactor.name(row["field"], row["format"], "metadata")
+            new = self._redactor.redact_name(row["field"], row["format"], "metadata")
             self.found["names of fields"] += new != row["field"]
         for rows in self._pages("some_files"):
             self.found["files"] += privacy_reapply.removable_files(rows, self._redactor)

@@ -26,7 +26,7 @@ from tasks.ingest import members, stored_originals
 from tasks.operations.reparse_apply import Changed, RecordCounts, Renewal
 from tasks.operations.reparse_read import BYTES, FILES, File, Reading
 from tasks.runtime.context import Runtime
-from tasks.runtime.temp_dirs import scratch
+from tasks.runtime.temp_dirs import temp_dir
 
 log = structlog.get_logger("datapunk.reparse")
 
@@ -117,7 +117,7 @@ class _Job:
     def carry_out(self, files: Mapping[int, dict[str, Any]]) -> Reparsed:
         """Read those members (rows by ordinal) again, and write them batch by batch."""
         total = Reparsed()
-        with scratch(self._run.folders.work) as work:
+        with temp_dir(self._run.folders.work) as work:
             try:
                 for batch in self._batches(files, work):
                     total += batch if isinstance(batch, Reparsed) else self._write(batch, work)

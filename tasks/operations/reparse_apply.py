@@ -8,27 +8,24 @@ follow, so the receipt stays true.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from hashlib import blake2b
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from psycopg import Rollback
 from psycopg.types.json import Jsonb
 
-from pipeline.quality import first_of_each
 from pipeline.storage import copy_text
 from schemas.crash import crash_here
-from schemas.instants import instants
 from schemas.progress import Event
 from schemas.reasons import Reason
 from schemas.tally import FileTally
 from sql import reparse
 from sql.commit import ContentTransaction, note
-from sql.load import SERIES, Came, Staged, Vectors, claim_twins
+from sql.known_documents import claim_twins
+from sql.load import SERIES, LoadedRows, Staged, Vectors
 from sql.store import Hold
 from tasks.ingest import chunk, loading, members, record_spool, upload
+from tasks.operations.reparse_outcomes import DecidedOutcomes, bad_lines, count_mended, good_lines
 from tasks.operations.reparse_read import Group, Reading
 from tasks.runtime import alerts
 from tasks.runtime.context import Runtime
@@ -66,7 +63,7 @@ class Renewal:
     def __init__(self, run: Runtime, reading: Reading) -> None:
         self._run, self._reading = run, reading
         self._form, self._groups = reading.form, reading.groups
-        self._came: dict[_Place, Counter[str]] = {}
+        self._inserted: dict[_Place, Counter[str]] = {}
         self._dry = False
 
     def carry_out(self, *, dry: bool) -> RecordCounts | None:
@@ -118,7 +115,7 @@ class Renewal:
         job_id = commit.ref.job_id
         note(commit.connection, Event.REPARSED, reading.user_id, job_id, detail | numbers)
         if quarantined:
-            alerts.sound(commit, self._run.options.alert, ended=True)
+            alerts.write_alert(commit, self._run.options.alert, ended=True)
         return counts
 
     def _make_chunk(self, commit: ContentTransaction) -> None:
@@ -149,8 +146,10 @@ class Renewal:
         """Send keys and hashes of good outcomes, places of bad ones, and names of attachments."""
         groups, repeats = self._groups, self._form.repeats
         reparse.begin(commit)
-        reparse.send(commit, "reread", (line for g in groups for line in _good(g, repeats=repeats)))
-        reparse.send(commit, "bad", (line for g in groups for line in _bad(g)))
+        reparse.send(
+            commit, "reread", (line for g in groups for line in good_lines(g, repeats=repeats))
+        )
+        reparse.send(commit, "bad", (line for g in groups for line in bad_lines(g)))
         attached = (a.path for g in groups for a in record_spool.read_attached(g.path))
         reparse.send(commit, "attached", map(copy_text.escape, attached))
 
@@ -163,7 +162,7 @@ class Renewal:
         commit.run("reparse", "drop_by_hand")
         by_hand = Counter[int]()
         for group in self._groups:
-            by_hand += _by_hand(group)
+            by_hand += count_mended(group)
         ids = [row["id"] for row in self._reading.aside if row["mended"] is not None]
         good = [by_hand[number] > 0 for number in ids]
         commit.run("reparse", "still_by_hand", ids=ids, good=good)
@@ -194,24 +193,26 @@ class Renewal:
         for group in self._groups:
             if not record_spool.has_about(group.path):
                 continue
-            chosen = _Chosen(commit, group)
+            chosen = DecidedOutcomes(commit, group)
             reparse.stage_meaning(commit, chosen.about("mentions"), chosen.about("relations"))
         reparse.renew_meaning(commit)
 
     def _renew_group(self, commit: ContentTransaction, group: Group) -> Counter[str]:
         """Write changed rows and load new ones of one group; return numbers of records."""
         own = commit.of(self._reading.ref(group))
-        chosen = _Chosen(commit, group)
+        chosen = DecidedOutcomes(commit, group)
         renewed = self._renewed(own, group, chosen)
         for row in renewed:
             if row.merged:
                 self._note(row.file, row.chunk, merged=row.rows)
         changed = sum(row.rows for row in renewed)
-        stood = sum(chosen.count(state) for state in ("same", "changed", "compare"))
-        return Counter(same=stood - changed, changed=changed, added=self._load(own, group, chosen))
+        existing = sum(chosen.count(state) for state in ("same", "changed", "compare"))
+        return Counter(
+            same=existing - changed, changed=changed, added=self._load(own, group, chosen)
+        )
 
     def _renewed(
-        self, own: ContentTransaction, group: Group, chosen: _Chosen
+        self, own: ContentTransaction, group: Group, chosen: DecidedOutcomes
     ) -> list[reparse.Renewed]:
         files = _files_of(own)
         found: list[reparse.Renewed] = []
@@ -222,7 +223,7 @@ class Renewal:
                 found += reparse.renew_series(own, name, lines, files)
         return found
 
-    def _load(self, own: ContentTransaction, group: Group, chosen: _Chosen) -> int:
+    def _load(self, own: ContentTransaction, group: Group, chosen: DecidedOutcomes) -> int:
         """Load outcomes without a row of the file, as any load does.
 
         Return how many rows came in.
@@ -234,13 +235,15 @@ class Renewal:
         claim_twins(own, *chunk.some_of(own.ref, chosen.documents, twins))
         staged = self._staged(own, group, chosen, "new")
         series = {name: chosen.lines(name, "new") for name in SERIES}
-        came = loading.load_rows(self._run, own, staged, series)
+        inserted = loading.load_rows(self._run, own, staged, series)
         loading.attach(own, record_spool.read_attached(group.path))
-        for table in came.values():
-            self._note_came(group, table)
-        return sum(n for table in came.values() for n in table.rows.values())
+        for table in inserted.values():
+            self._note_inserted(group, table)
+        return sum(n for table in inserted.values() for n in table.rows.values())
 
-    def _staged(self, own: ContentTransaction, group: Group, chosen: _Chosen, state: str) -> Staged:
+    def _staged(
+        self, own: ContentTransaction, group: Group, chosen: DecidedOutcomes, state: str
+    ) -> Staged:
         return Staged(
             lines=chosen.lines("documents", state),
             file_ids=_files_of(own),
@@ -250,7 +253,7 @@ class Renewal:
             vectors=self._vectors(group, chosen, state),
         )
 
-    def _vectors(self, group: Group, chosen: _Chosen, state: str) -> Vectors | None:
+    def _vectors(self, group: Group, chosen: DecidedOutcomes, state: str) -> Vectors | None:
         """Return vectors from the cache.
 
         Texts that came in between are embedded now and not cached: this transaction locks the lake.
@@ -264,9 +267,9 @@ class Renewal:
     # --- counts ---
 
     def _note(self, file: int, chunk_id: int, **numbers: int) -> None:
-        self._came.setdefault((file, chunk_id), Counter()).update(numbers)
+        self._inserted.setdefault((file, chunk_id), Counter()).update(numbers)
 
-    def _note_came(self, group: Group, table: Came) -> None:
+    def _note_inserted(self, group: Group, table: LoadedRows) -> None:
         for name in ("rows", "newer", "older"):
             for file, n in getattr(table, name).items():
                 self._note(file, group.chunk or 0, **{name: n})
@@ -294,7 +297,7 @@ class Renewal:
             drift = [d for d in record_spool.read_drift(group.path) if files[d[0]] in fresh]
             chunk.note_drift(own, drift)
 
-    def _count(self, commit: ContentTransaction, stood: dict[_Place, Counter[str]]) -> None:
+    def _count(self, commit: ContentTransaction, existing: dict[_Place, Counter[str]]) -> None:
         """Write every count of the files, their chunks and the job, from the present rows."""
         items = Counter[_Place]()
         for group in self._groups:
@@ -309,11 +312,11 @@ class Renewal:
             (row["file_id"], row["chunk_id"]): FileTally.of(row["counts"])
             for row in commit.run("reparse", "tallies", files=self._reading.ids)
         }
-        for place in sorted({*stood, *stored, *self._came, *items}):
-            came = self._came.get(place, Counter())
-            now = _tally(stood.get(place, Counter()), came, items[place]).check()
+        for place in sorted({*existing, *stored, *self._inserted, *items}):
+            inserted = self._inserted.get(place, Counter())
+            now = _tally(existing.get(place, Counter()), inserted, items[place]).check()
             old = stored.get(place, FileTally())
-            more = {name: came[name] for name in ("newer", "older") if came[name]}
+            more = {name: inserted[name] for name in ("newer", "older") if inserted[name]}
             by = msgspec.structs.replace(now - old, more=more).counts()
             if any(by.values()):
                 file, chunk_id = place
@@ -322,15 +325,15 @@ class Renewal:
                 )
 
 
-def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
+def _tally(existing: Counter[str], inserted: Counter[str], items: int) -> FileTally:
     """Return the counts of a file and chunk: an outcome without a row of its own is a duplicate."""
-    loaded = stood["rows"] + came["rows"] - came["merged"]
-    duplicate = stood["good"] - stood["stands"] - came["rows"] + came["merged"]
+    loaded = existing["rows"] + inserted["rows"] - inserted["merged"]
+    duplicate = existing["good"] - existing["stands"] - inserted["rows"] + inserted["merged"]
     return FileTally(
-        seen=loaded + duplicate + stood["bad"],
+        seen=loaded + duplicate + existing["bad"],
         loaded=loaded,
         duplicate=duplicate,
-        quarantined=stood["bad"],
+        quarantined=existing["bad"],
         items=items,
     )
 
@@ -338,117 +341,3 @@ def _tally(stood: Counter[str], came: Counter[str], items: int) -> FileTally:
 def _files_of(own: ContentTransaction) -> list[int]:
     """Return the file of each slot."""
     return [file for file, _, _ in own.ref.slices]
-
-
-# --- the contents of a spool -----------------------------------------------------------------
-
-
-def _good(group: Group, *, repeats: bool) -> Iterator[str]:
-    """Yield lines for `reread`: good outcomes, numbered over the tables."""
-    n = 0
-    for name in record_spool.TABLES:
-        table = record_spool.read_columns(group.path, name)
-        keys = [table.keys[i : i + 16].hex() for i in range(0, len(table.keys), 16)]
-        hashes = [table.hashes[i : i + 16].hex() for i in range(0, len(table.hashes), 16)]
-        documents = name == "documents"
-        shared = {i: key.hex() for i, key in table.shared.items()}
-        types = table.types
-        bases = record_spool.read_bases(group.path) if documents and repeats else keys
-        for i, at in enumerate(instants(table.ats)):
-            slot = int(table.slots[i])
-            part = group.parts[slot - group.first]
-            fields = (
-                slot, n, part.opened.file_id, group.chunk, types[i] if documents else name,
-                keys[i], bases[i], at.isoformat(), hashes[i] if documents else copy_text.NULL,
-                part.by_hand or copy_text.NULL, shared.get(i, copy_text.NULL),
-            )  # fmt: skip
-            yield "\t".join(map(str, fields))
-            n += 1
-
-
-def _bad(group: Group) -> Iterator[str]:
-    """Yield lines for `bad`: rejections of what was read in its place."""
-    for n, bad in enumerate(record_spool.read_rejections(group.path)):
-        part = group.parts[bad.slot - group.first]
-        if part.by_hand is None:
-            place, detail = f"bytes {bad.start}-{bad.end}", copy_text.escape(bad.detail)
-            fields = (bad.slot, n, part.opened.file_id, place, bad.code, detail)
-            yield "\t".join(map(str, fields))
-
-
-def _by_hand(group: Group) -> Counter[int]:
-    """Return how many good outcomes mended bytes gave, by the quarantined record."""
-    found = Counter[int]()
-    for name in record_spool.TABLES:
-        for slot in record_spool.read_columns(group.path, name).slots:
-            if number := group.parts[int(slot) - group.first].by_hand:
-                found[number] += 1
-    return found
-
-
-class _Chosen:
-    """The decision on each outcome of one spool."""
-
-    def __init__(self, commit: ContentTransaction, group: Group) -> None:
-        self._path = group.path
-        self._masks: dict[tuple[str, str], NDArray[np.bool_]] = {}
-        columns = {
-            name: record_spool.read_columns(group.path, name) for name in record_spool.TABLES
-        }
-        sizes = {name: len(table) for name, table in columns.items()}
-        firsts = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
-        self._sizes, keys = sizes, bytearray(columns["documents"].keys)
-        for found in reparse.standings(commit, group.first, group.slots.stop - 1):
-            n = found.n - firsts[found.table]
-            self.mask(found.table, found.state)[n] = True
-            if found.table == "documents":
-                keys[16 * n : 16 * n + 16] = found.key.bytes
-        self._spooled_keys, self.keys = columns["documents"].keys, bytes(keys)
-        self.documents = msgspec.structs.replace(columns["documents"], keys=self.keys)
-        self._part_twins()
-
-    def _part_twins(self) -> None:
-        """Load new documents that two files give once; the second file shares the first one's."""
-        new, twins = self.mask("documents", "new"), self.mask("documents", "twin")
-        at = np.flatnonzero(new)
-        pairs = np.frombuffer(self.keys, dtype="V16")[at]
-        later = at[~first_of_each(pairs.tobytes())]
-        new[later], twins[later] = False, True
-
-    def mask(self, table: str, state: str) -> NDArray[np.bool_]:
-        """Return which outcomes of a table are in a state, shape (n,)."""
-        empty = np.zeros(self._sizes[table], dtype=np.bool_)
-        return self._masks.setdefault((table, state), empty)
-
-    def count(self, state: str) -> int:
-        """Return how many outcomes are in a state."""
-        return sum(int(self.mask(table, state).sum()) for table in self._sizes)
-
-    def lines(self, table: str, state: str) -> bytes:
-        """Return their rendered lines, each with the key that the record has."""
-        mask = self.mask(table, state)
-        lines = record_spool.read_lines(self._path, table, mask)
-        if table != "documents" or self.keys == self._spooled_keys:
-            return lines
-        named = zip(lines.splitlines(keepends=True), np.flatnonzero(mask), strict=True)
-        return b"".join(record_spool.renamed(line, self._key(int(n))) for line, n in named)
-
-    def _key(self, n: int) -> bytes:
-        return self.keys[16 * n : 16 * n + 16]
-
-    def about(self, name: str) -> bytes:
-        """Return lines of `mentions` or `relations` of the documents that are the files' own."""
-        mask = ~self.mask("documents", "had")
-        lines = record_spool.read_about(self._path, name, self._spooled_keys, mask)
-        if self.keys == self._spooled_keys:
-            return lines
-        names = self._names()
-        fields = (line.split(b"\t") for line in lines.splitlines())
-        renamed = (b"\t".join(names.get(field, field) for field in line) for line in fields)
-        return b"".join(line + b"\n" for line in renamed)
-
-    def _names(self) -> dict[bytes, bytes]:
-        """Return the records' keys by the spooled ones, where they differ."""
-        spooled = msgspec.structs.replace(self.documents, keys=self._spooled_keys)
-        pairs = ((spooled.key_of(n), self._key(n)) for n in range(len(spooled)))
-        return {one.hex().encode(): key.hex().encode() for one, key in pairs if one != key}

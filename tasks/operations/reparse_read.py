@@ -20,11 +20,11 @@ from pipeline.normalise import slices_of
 from schemas.crash import crash_here
 from schemas.files import Slice
 from schemas.lease import ChunkRef
-from sql.load import Keys, known_documents
+from sql.known_documents import Keys, known_documents
 from tasks.ingest import chunk, members, record_spool, stored_originals, upload
 from tasks.ingest.chunk_reader import ChunkReader, Opened
 from tasks.runtime.context import Runtime
-from tasks.runtime.isolated_child import apart
+from tasks.runtime.isolated_child import run_isolated
 from tasks.runtime.sibling_files import SetNeighbours
 
 #: Most small files, and most bytes of them, that are read and written together.
@@ -192,7 +192,7 @@ class Reading:
                 self._siblings.folder(file.found.member.path)
             self._siblings.bare()
         for group in self.groups:
-            if not apart(lambda: self._read(group), seconds=self._run.options.apart_limit_s):  # noqa: B023 - called here and now
+            if not run_isolated(lambda: self._read(group), seconds=self._run.options.apart_limit_s):  # noqa: B023 - called here and now
                 return False
             if embed and group.embed:
                 self._embed_ahead(group)
@@ -210,7 +210,7 @@ class Reading:
     def _embed_ahead(self, group: Group) -> None:
         """Fill the cache of vectors."""
         table = record_spool.read_columns(group.path, "documents")
-        table = chunk.as_standing(self._run, self.ref(group), table)
+        table = chunk.with_resolved_keys(self._run, self.ref(group), table)
         known = known_documents(
             self._run.lake,
             self.user_id,

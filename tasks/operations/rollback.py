@@ -16,7 +16,7 @@ from sql.commit import note
 from sql.connection import Connection
 from sql.queries import queries
 from sql.store import Purpose
-from tasks.maintenance.reconcile import clear
+from tasks.maintenance.sweep import remove_work_folder
 from tasks.runtime.context import Runtime
 
 _QUARANTINE = queries("quarantine")
@@ -60,7 +60,7 @@ def roll_back(run: Runtime, user_id: UUID, job_id: UUID, *, dry: bool = False) -
         crash_here("rollback.before_commit")
     if not dry:
         crash_here("rollback.after_commit")
-        clear(run, run.folders.job(job_id))
+        remove_work_folder(run, run.folders.job(job_id))
     return found
 
 

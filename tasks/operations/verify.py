@@ -16,8 +16,8 @@ from schemas.errors import Rejected
 from schemas.progress import ENDED, JobStatus
 from schemas.tally import Tally
 from sql.store import Lake
-from tasks.operations.findings import Finding, chosen
-from tasks.operations.removed_content import removed
+from tasks.operations.findings import Finding, is_sampled
+from tasks.operations.removed_content import check_removed
 from tasks.operations.verify_sources import Sources
 from tasks.runtime.context import Runtime
 
@@ -113,7 +113,7 @@ def _rows(job: Mapping[str, Any], rows: Mapping[str, int], uneven: int) -> Findi
 
 def _policy(run: Runtime, reader: Lake, job: Mapping[str, Any], *, deep: bool) -> Finding:
     """Check that nothing which the present privacy policy removes is left."""
-    found, looked = removed(run, reader, job, deep=deep)
+    found, looked = check_removed(run, reader, job, deep=deep)
     if not found:
         return Finding("policy", True, looked)
     where = ", ".join(f"{n} {what}" for what, n in sorted(found.items()))
@@ -145,7 +145,7 @@ def _spools(run: Runtime, reader: Lake, job: Mapping[str, Any], deep: bool) -> I
         return
     read = altered = 0
     for row in reader.rows(job["user_id"], "verify", "artefacts", job_id=job["id"]):
-        if not (folder / row["name"]).exists() or not chosen(deep, read):
+        if not (folder / row["name"]).exists() or not is_sampled(deep, read):
             continue  # a missing one is made again
         read += 1
         try:

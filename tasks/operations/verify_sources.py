@@ -29,17 +29,17 @@ from schemas.progress import Disposition
 from schemas.reasons import Reason
 from schemas.records import Metric, Point, Record, Rejection
 from schemas.tally import FileTally
-from sql.load import Keys, held_documents, split_keys
+from sql.known_documents import Keys, existing_documents, split_keys
 from sql.store import Lake
 from tasks.ingest import members, stored_originals
 from tasks.ingest.record_spool import TABLES
 from tasks.ingest.upload import storable
-from tasks.operations.findings import Check, Finding, chosen
+from tasks.operations.findings import Check, Finding, is_sampled
 from tasks.operations.occurrences import Occurrences, occurrences
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.context import Runtime
 from tasks.runtime.sibling_files import SetNeighbours
-from tasks.runtime.temp_dirs import scratch
+from tasks.runtime.temp_dirs import temp_dir
 
 #: Records that one query of the lake covers, and members that one of the ledger does.
 _BATCH = 5_000
@@ -77,7 +77,7 @@ class Sources:
 
     def _walk(self) -> None:
         walked = 0
-        with scratch(self._run.folders.work) as work, occurrences(work, "repeats") as repeats:
+        with temp_dir(self._run.folders.work) as work, occurrences(work, "repeats") as repeats:
             for entry in stored_originals.entries(self._run, self._job, work):
                 walked += 1
                 self._member(entry, self._row_of(entry.ordinal), work, repeats)
@@ -163,7 +163,7 @@ class Sources:
         path = self._blobs.path(sha256)
         exists = path.is_file() and path.stat().st_size == size
         self.blobs.note(exists, ordinal)
-        if exists and chosen(self._deep, self.contents.checked):
+        if exists and is_sampled(self._deep, self.contents.checked):
             self.contents.note(self._digest(path) == sha256, ordinal)
 
     def _known(
@@ -179,7 +179,7 @@ class Sources:
             return int(row["count"])
         if table == "documents":
             which = Keys(types=types, keys=keys, ats=at)
-            stored = held_documents(self._reader, self._user, which)
+            stored = existing_documents(self._reader, self._user, which)
             return int(stored.sum()) + self._known_at_another_time(which, ~stored)
         rows = self._reader.rows(
             self._user, "lake", f"known_{table}",

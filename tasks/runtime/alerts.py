@@ -1,6 +1,6 @@
 """Alerts on jobs with too many records in quarantine or too many doubtful ones.
 
-An alert is noted once, and shown until the records are dealt with.
+An alert is recorded once, and shown until no record of the job is open.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in names}
 
 
-def sound(commit: ChunkTransaction, thresholds: Thresholds, *, ended: bool = False) -> None:
+def write_alert(commit: ChunkTransaction, thresholds: Thresholds, *, ended: bool = False) -> None:
     """Write the alert of a job if it is due and not yet written. Locks the job."""
     (job,) = commit.run("quarantine", "hold_job")
     bad, seen = job["records_quarantined"], job["records_seen"]

@@ -22,8 +22,9 @@ from schemas.privacy import ReadUnder
 from schemas.progress import Tier
 from schemas.records import Blob
 from sql.commit import ContentCommit, Entered
-from sql.load import Partitions, VectorStore
+from sql.load import Partitions
 from sql.store import Hold, Lake, Ledger
+from sql.vector_store import VectorStore
 from tasks.runtime.alerts import Thresholds
 from tasks.runtime.privacy_policy import PolicyFile
 from tasks.runtime.sibling_files import Memory

@@ -77,7 +77,7 @@ def index_soon(user_id: UUID) -> bool:
 def send_rows(ledger: Ledger, rows: Sequence[DictRow]) -> int:
     """Send what the ledger has marked as sent; return how many messages.
 
-    What an unreachable broker does not take is marked as unsent again, and raises its error.
+    Chunks that an unreachable broker does not take are marked as unsent again. Raises its error.
     """
     for count, row in enumerate(rows):
         try:

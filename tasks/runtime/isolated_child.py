@@ -26,7 +26,7 @@ _TO_DEFAULT = (
 )  # fmt: skip
 
 
-def apart(work: Callable[[], None], *, seconds: float) -> bool:
+def run_isolated(work: Callable[[], None], *, seconds: float) -> bool:
     """Run `work` in a child; return whether it succeeded within `seconds`.
 
     The child must not use what other threads of this process use: pools, sockets. An error that is

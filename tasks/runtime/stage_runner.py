@@ -198,7 +198,7 @@ def _read_anew(run: Runtime, lease: Lease, error: OtherPolicy) -> None:
     log.warning("the privacy policy changed meanwhile; the chunk is read again")
     if lease.kind == Kind.RECORDS:
         _start_anew(run, lease, error)
-    # What an upload committed stays; its next attempt continues after it.
+    # The commits of an upload stay; its next attempt continues after them.
     _give_back(run, lease, "policy_changed", counts_attempt=False, cause=error)
 
 
@@ -311,8 +311,16 @@ def delay(options: Options, stage: str, counted: int, code: str) -> float:
     return 0.0 if suspect else options.retry_delay_s
 
 
-def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: Any, code: str,
-         gone: Callable[[str], bool]) -> None:  # fmt: skip
+def release_lost(
+    ledger: Ledger,
+    options: Options,
+    *,
+    stage: str,
+    chunk: Any,
+    job_id: Any,
+    code: str,
+    has_ended: Callable[[str], bool],
+) -> None:
     """Give back at once the lease of a process that died or was killed, before the lease expires.
 
     The worker's parent calls it for a task that ended so. The ids of the message are checked
@@ -323,7 +331,7 @@ def lost(ledger: Ledger, options: Options, *, stage: str, chunk: Any, job_id: An
         job_id=as_ids(job_id),
         stage=stage,
         code=code,
-        gone=gone,
+        has_ended=has_ended,
         delay_s=lambda attempt: delay(options, stage, attempt, code),
     )
     if back:

@@ -40,7 +40,9 @@ class Unnoted(TransientError):
 _GOES_ON = (Unnoted, SoftTimeLimitExceeded)
 
 
-def alone(run: Runtime, step: str, work: Callable[[], T], otherwise: T, *, subject: Any = "") -> T:
+def run_step(
+    run: Runtime, step: str, work: Callable[[], T], otherwise: T, *, subject: Any = ""
+) -> T:
     """Return what `work` returns, or `otherwise` where it fails, or failed and waits.
 
     It is the whole of a step, or its piece for one subject.
@@ -87,7 +89,7 @@ def each(run: Runtime, step: str, subjects: Iterable[T], work: Callable[[T], int
     return total
 
 
-def resting(run: Runtime, step: str) -> list[str]:
+def waiting_subjects(run: Runtime, step: str) -> list[str]:
     """Return the subjects of a step that wait for their retry."""
     return [subject for subject, rests in _known(run, step).items() if rests]
 

@@ -16,8 +16,8 @@ _PREFIX = "tmp."
 
 
 @contextmanager
-def scratch(work: Path) -> Iterator[Path]:
-    """Yield a folder that is removed with the block; `lying` finds it after a kill."""
+def temp_dir(work: Path) -> Iterator[Path]:
+    """Yield a folder that is removed with the block; `existing` finds it after a kill."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=private(work)) as name:
         handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -27,7 +27,7 @@ def scratch(work: Path) -> Iterator[Path]:
             os.close(handle)
 
 
-def lying(work: Path) -> list[str]:
+def existing(work: Path) -> list[str]:
     """Return the names of all such folders, also of those in use."""
     return [folder.name for folder in work.glob(f"{_PREFIX}*")]
 

@@ -29,8 +29,8 @@ from schemas.progress import Stage
 from schemas.records import Point, RawRecord, Record
 from sql.connection import open_pool
 from sql.store import Lake, Ledger
-from tasks.maintenance import reconcile
-from tasks.operations import privacy_reapply, quarantine
+from tasks.maintenance import reconcile, sweep
+from tasks.operations import job_control, privacy_reapply, quarantine
 from tasks.operations.reparse import order, reparse
 from tasks.operations.rollback import roll_back
 from tasks.runtime import context, dispatch
@@ -293,7 +293,7 @@ class _Carrier:
                 self._driver.step()
                 self._driver.index(self._run)
             self._driver.take_turns(self._run)
-            reconcile.sweep(self._run)
+            sweep.sweep(self._run)
             if self._disk.full:
                 self._bear_it()
                 self._look()
@@ -340,12 +340,12 @@ class _Carrier:
             "SELECT * FROM imports.jobs WHERE status = ANY(%s) ORDER BY source_name", states
         ):
             try:
-                reconcile.retry(self._run, row)
+                job_control.retry(self._run, row)
             except (TransientError, OSError):
                 if not self._disk.full:
                     raise
                 self._let_room()
-                reconcile.retry(self._run, row)
+                job_control.retry(self._run, row)
 
     def at_the_desk(self) -> None:
         """Of three broken rows one is mended, one given up, one tried again; and one import is
@@ -384,7 +384,7 @@ class _Carrier:
         """A cancelled job, one that fails, one transient error, an artefact that goes away, members
         that do, and a lease that another takes over once."""
         stopped = self._job("stopped.ndjson")
-        reconcile.cancel(self._run, stopped["id"], stopped["user_id"])
+        job_control.cancel(self._run, stopped["id"], stopped["user_id"])
         once = iter(["transient", "gone"])
         normalise, screen, embed, load = (
             WORK[stage] for stage in (Stage.NORMALISE, Stage.SCREEN, Stage.EMBED, Stage.LOAD)

@@ -66,9 +66,10 @@ _WRITES = [
       for part in _PARTS),
     "blob_store._fill:write",
     *(f"blob_store.put:{part}" for part in ("mkdir", "open", "fsync", "replace")),
-    *(f"reconcile.{what}:{part}" for what in ("_rest", "_bring_back")
+    *(f"{what}:{part}" for what in (
+          "archived_originals.archive_original", "job_control._bring_back")
       for part in ("mkdir", *_PARTS)),
-    *(f"reconcile._write_error:{part}" for part in ("mkdir", *_PARTS)),
+    *(f"archived_originals.write_error:{part}" for part in ("mkdir", *_PARTS)),
 ]  # fmt: skip
 
 #: Rooms of commands and of what is made behind the load: their own temporary files go with them,

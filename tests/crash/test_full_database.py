@@ -102,7 +102,7 @@ def _said(settings: Settings) -> str:
     """What `status` says of it, answered or not."""
     try:
         with connect.services(settings) as services:
-            return "\n".join(status.said_of(status.snapshot(services, None)))
+            return "\n".join(status.status_lines(status.snapshot(services, None)))
     except ServiceDown as error:
         return str(error)
 

@@ -413,7 +413,7 @@ def _told(text: str) -> object:
     """Many names that a model told, among many findings."""
     told = [Name(Kind.PERSON, at, at + 3, 0.9) for at in range(0, len(text), 8)]
     found = [findings.Finding(Kind.EMAIL, at, at + 2, 0.9, "") for at in range(4, len(text), 8)]
-    return list(ner.beside(text, told, found))
+    return list(ner.names_as_findings(text, told, found))
 
 
 def _protected(text: str) -> object:
@@ -427,7 +427,7 @@ def _protected(text: str) -> object:
         content=text,
         metadata={"a": text, "b": [text[:40]] * (len(text) // 40), text[:200]: 1},
     )
-    return list(redact_records.protect(iter([(0, 0, record)]), _REDACTOR))
+    return list(redact_records.redact_outcomes(iter([(0, 0, record)]), _REDACTOR))
 
 
 def _normalised(text: str) -> object:
@@ -585,14 +585,14 @@ ADAPTED: dict[str, tuple[Callable[..., object], ...]] = {
         ),
     ),
     "services.mail.mail_records.records": (lambda d: list(mail_records.records(d, "mail.eml")),),
-    "privacy.ner.beside": (_told,),
+    "privacy.ner.names_as_findings": (_told,),
     "normalise.normalise": (_normalised,),
     "render.mention_lines": (_rendered,),
     # The operator's own; TOML takes the square of a name with many dots.
     "privacy.policy.parse": (),
     # `parse`, which is measured, refuses a header with too many encoded words.
     "services.mail.mime_leaves.decode_field": (),
-    "privacy.redact_records.protect": (_protected,),
+    "privacy.redact_records.redact_outcomes": (_protected,),
     "privacy.suspects.suspects": (
         lambda d: suspects.suspects(d.split(b"\n")),
         lambda d: suspects.suspects([d]),
@@ -710,8 +710,8 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "values.coordinates.without_unusable",
         "values.coordinates.or_noted",
         "services.plays.played_ms",
-        "privacy.redact.joined",
-        *("privacy.redact_records." + n for n in ("coded", "media_type")),
+        "privacy.redact.merge_counts",
+        *("privacy.redact_records." + n for n in ("redact_codes", "redact_media_type")),
         "quality.broken_rule",
         "quality.key_of",
         "values.record_checks.wrong_type",
@@ -727,7 +727,7 @@ EXCUSED: dict[str, tuple[str, ...]] = {
         "enrich.entities.mentions",
         "services.google.photos.of_medium",
         "services.google.photos.of_sidecar",
-        "privacy.ner.tell",
+        "privacy.ner.find_names",
         "privacy.findings.starting",
         "privacy.findings.starting_at",
         *("archives.streams." + n for n in ("unbzip2", "unxz", "unzstd")),
@@ -991,7 +991,7 @@ KNOWN = frozenset(
         ("services.mail.mime.parse", "MIME in MIME"),
         ("services.mail.mime.parse", "a mail of lines that are no fields"),
         ("services.mail.mail_records.records", "a mail of references"),
-        ("privacy.ner.beside", "'a'"),
+        ("privacy.ner.names_as_findings", "'a'"),
         ("personal ibans", "'PN-12345-X '"),
         ("personal tokens", "'-eyJaaaaaaaa'"),
         ("privacy.detectors.find", "'n{}@example.org,', numbered"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -121,3 +122,32 @@ def refusal(connection: psycopg.Connection, text: str) -> str:
     if result.status == pq.ExecStatus.COMMAND_OK:
         return ""
     return result.error_message.decode()
+
+
+def _joins_by_id(text: str) -> list[str]:
+    """Return the conditions on rows of `documents` that name an id and a partition, but no record.
+
+    A plan from old statistics may answer such a condition by the index on records: it reads a
+    month's entries for each row.
+    """
+    parts = re.split(r"\b(?:JOIN|WHERE|FROM|RETURNING|ORDER BY|SELECT)\b|;", text)
+    return [
+        part.strip() for part in parts
+        if re.search(r"\b\w+\.id = ", part) and re.search(r"partition_at = ", part)
+        and not re.search(r"record_key\S* = ", part)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*(ROOT / "sql/queries").glob("*.sql"), *(ROOT / "sql/functions").glob("*.sql")],
+    ids=lambda p: p.stem,
+)
+def test_documents_are_looked_up_by_all_of_their_key(path: Path) -> None:
+    assert _joins_by_id(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_look_up_by_half_of_the_key_is_found() -> None:
+    half = "SELECT 1 FROM t JOIN user_data.documents AS d ON d.id = t.id AND d.partition_at = t.at"
+    assert len(_joins_by_id(half)) == 1
+    assert _joins_by_id(half + " AND d.record_key = t.record_key") == []

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.documents import Documents
 from sql import search as finder
 from sql.queries import queries
-from sql.search import Filters, Model, Search, fused
+from sql.search import Filters, Model, Search, fuse
 from sql.store import Lake, Purpose
 from tasks.derived import embedding_backfill, search_index
 from tasks.maintenance import reconcile
@@ -64,7 +64,7 @@ def seeker(job: dict[str, Any], reader: Lake) -> Search:
 
 def index_parameters(run: Runtime, job: dict[str, Any]) -> dict[str, Any]:
     """Parameters of the statement that indexes; no model has vectors."""
-    wanted = embedding_backfill.wanted(run).parameters()
+    wanted = embedding_backfill.wanted_documents(run).parameters()
     asked = {"user_id": job["user_id"], "n": 100, "models": [], "model_ids": []}
     return {**asked, "least_chars": finder.LEAST_CHARS, **wanted}
 
@@ -336,8 +336,8 @@ def test_similar_leaves_out_the_document_itself(seeker: Search, database: Databa
 
 
 def test_fusion_rewards_what_both_lists_have() -> None:
-    assert fused([(1, 9.0), (2, 8.0)], [(2, 0.9), (3, 0.8)])[0][0] == 2
-    assert [at for at, _ in fused([(1, 1.0)], [(2, 1.0)])] == [2, 1]  # a tie: the later document
+    assert fuse([(1, 9.0), (2, 8.0)], [(2, 0.9), (3, 0.8)])[0][0] == 2
+    assert [at for at, _ in fuse([(1, 1.0)], [(2, 1.0)])] == [2, 1]  # a tie: the later document
 
 
 def test_another_users_documents_are_not_found(
@@ -363,7 +363,7 @@ def test_documents_wait_in_a_queue_and_any_number_may_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The end of a job indexes; here it has no time for it, and the reconciler goes on."""
-    monkeypatch.setattr("tasks.maintenance.reconcile._INDEX_S", 0.0)
+    monkeypatch.setattr("tasks.ingest.finish._INDEX_S", 0.0)
     monkeypatch.setattr(search_index, "_BATCH", 2)
     drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
     driver.drain()
@@ -397,7 +397,7 @@ def test_what_has_loaded_is_found_while_the_rest_is_on_its_way(
     bit_by_bit = database.rows(indexed)
     database.rows(
         "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
-        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+        "SELECT user_id, document_id, data_type, partition_at, record_key FROM gone"
     )
     search_index.index_waiting(run, seconds=60)
     assert database.rows(indexed) == bit_by_bit
@@ -419,8 +419,8 @@ def test_the_end_of_a_job_waits_for_who_indexes(
 ) -> None:
     """What another worker has in hand is found, too, when the job has ended."""
     database.rows(
-        "INSERT INTO user_data.unindexed SELECT user_id, id, data_type, partition_at "
-        "FROM user_data.documents"
+        "INSERT INTO user_data.unindexed "
+        "SELECT user_id, id, data_type, partition_at, record_key FROM user_data.documents"
     )
     began = threading.Event()
     let_go = threading.Event()
@@ -446,7 +446,7 @@ def test_what_is_taken_back_while_it_is_indexed_is_not_found(
     """Its rows can't go as long as somebody makes words of them."""
     database.rows(
         "WITH gone AS (DELETE FROM user_data.search RETURNING *) INSERT INTO user_data.unindexed "
-        "SELECT user_id, document_id, data_type, partition_at FROM gone"
+        "SELECT user_id, document_id, data_type, partition_at, record_key FROM gone"
     )
     taking = threading.Thread(target=roll_back, args=(run, job["user_id"], job["id"]))
     with run.lake.remaking(job["user_id"], Purpose.INDEX) as entered:
@@ -466,7 +466,7 @@ def test_words_leave_the_machine_to_rows_that_are_coming(
     drop: Callable[..., Any], driver: Driver, run: Runtime, database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tasks.maintenance.reconcile._INDEX_S", 0.0)
+    monkeypatch.setattr("tasks.ingest.finish._INDEX_S", 0.0)
     drop(ANA, "1.zip", zipped({"all.mbox": MAILS.encode()}))
     driver.drain()
     database.rows(

@@ -34,7 +34,7 @@ import psutil
 import psycopg
 
 from schemas.progress import ROUTES, Kind, Stage
-from tasks.maintenance import reconcile
+from tasks.maintenance import sweep
 from tasks.operations import verify
 from tests.storm import disk as disk_support
 from tests.storm import files as storm_files
@@ -46,7 +46,7 @@ from tests.support.clamd import Clamd
 from tests.support.site import Site, ours_in, site
 from workers import stores, wiring
 from workers.embedded import server_processes
-from workers.embedded.unprivileged import acting, lake_user
+from workers.embedded.unprivileged import act_as, lake_user
 
 _USERS = ("ana@example.org", "bo@example.org")
 _NAMES = ("worker1", "worker2", "embedder", "reconciler1", "reconciler2", "watcher")
@@ -281,8 +281,8 @@ class Storm:
         run = wiring.make_runtime(self.place.settings)
         reader = stores.reader(self.place.settings)
         try:
-            with acting(lake_user(self.place.settings)):
-                reconcile.sweep(run)
+            with act_as(lake_user(self.place.settings)):
+                sweep.sweep(run)
                 jobs = run.ledger.rows("jobs", "recent_jobs", user=None, n=10_000)
                 for job in jobs:
                     self.violations += [

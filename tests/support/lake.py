@@ -24,7 +24,7 @@ from pipeline.ports import Embedder, Models, Scan, Scanner, Verdict
 from schemas.progress import Kind, Stage, Tier, route
 from tasks.derived import embedding_backfill, search_index
 from tasks.ingest import chunk, loading, poison, upload
-from tasks.maintenance import reconcile
+from tasks.ingest.finish import finish_job
 from tasks.runtime import stage_runner
 from tasks.runtime.context import Runtime
 
@@ -36,7 +36,7 @@ WORK: dict[Stage, stage_runner.Work] = {
     Stage.SCREEN: chunk.screen_chunk,
     Stage.EMBED: chunk.embed_chunk,
     Stage.LOAD: loading.load_chunk,
-    Stage.FINISH: reconcile.finish_job,
+    Stage.FINISH: finish_job,
 }
 
 

@@ -292,7 +292,7 @@ def said(outcome: Record | Point | Metric, path: str) -> dict[str, Any]:
     fields = msgspec.to_builtins(outcome)
     kinds = {Record: "document", Point: "location", Metric: "metric"}
     told = {"is": kinds[type(outcome)], "file": path, "format": fields.pop("source"), **fields}
-    for name in ("identity", "privacy", "mutable", "beside"):
+    for name in ("identity", "privacy", "mutable", "context_metadata"):
         told.pop(name, None)
     told |= _when(outcome.time, "at", "time")
     if isinstance(outcome, Metric):

@@ -25,8 +25,9 @@ from sql.connection import open_pool
 from sql.store import Ledger
 from tests.support import progress
 from workers import intake, wiring
+from workers.adapters import model_child
 from workers.embedded import local_servers, postgres, server_processes
-from workers.embedded.unprivileged import acting, lake_user
+from workers.embedded.unprivileged import act_as, lake_user
 from workers.settings import Settings, load
 
 #: Everything sooner than in earnest, so that a test sees a lease run out.
@@ -161,7 +162,7 @@ class Site:
 
     def submit(self, path: Path, user: str = "ana@example.org") -> UUID:
         options = wiring.options(self.settings)
-        with acting(lake_user(self.settings)):
+        with act_as(lake_user(self.settings)):
             return intake.take_in(
                 self.ledger, self.folders, path, user, move=False, options=options
             )
@@ -182,10 +183,23 @@ class Site:
         return row
 
     def moves(self) -> Any:
-        """What changes as long as anything goes on; None while the database does not answer."""
+        """What changes as long as anything goes on; None while the database does not answer.
+
+        A static model is made at low priority: on a busy machine the ledger stands still for long.
+        """
         with contextlib.suppress(psycopg.Error):
-            return self.ask(progress.LEDGER)
+            return self.ask(progress.LEDGER), self._models_computed()
         return None
+
+    def _models_computed(self) -> float:
+        """The seconds that the present models have computed."""
+        seconds = 0.0
+        for process in list(self.processes.values()):
+            with contextlib.suppress(psutil.Error):
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    if model_child.is_one(child):
+                        seconds += sum(child.cpu_times()[:2])
+        return round(seconds, 1)
 
     def checksum(self) -> str:
         """One hash over every row's key and content."""

@@ -19,7 +19,7 @@ from celery import shared_task, signature
 
 from schemas.errors import place_of
 from tasks.derived import near_duplicates
-from tasks.maintenance import reconcile
+from tasks.maintenance import reconcile, sweep
 from tasks.operations import quarantine, reparse
 from tasks.runtime.context import Runtime, as_ids, runtime
 from tests.support import poison
@@ -46,7 +46,7 @@ def _reparse(run: Runtime, user: Any) -> Any:
 
 
 def _reconcile(run: Runtime, _: Any) -> Any:
-    reconcile.sweep(run)
+    sweep.sweep(run)
     return reconcile.reconcile(run)
 
 

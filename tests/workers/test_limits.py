@@ -40,8 +40,8 @@ _SPENDING = """
 import sys
 from workers import limits
 
-limits.bound_time(1)
-limits.bound_time(float(sys.argv[1]))
+limits.limit_time(1)
+limits.limit_time(float(sys.argv[1]))
 while True:
     pass
 """

@@ -38,7 +38,7 @@ class ModelsHere(Models):
         """Return the model; a static one is made if it is missing."""
         threads = _threads(self._settings)
         if model == Tier.STATIC:
-            folder = static_embeddings.distilled(self._folder, self._full, threads)
+            folder = static_embeddings.ensure_static_model(self._folder, self._full, threads)
             return static_embeddings.StaticEmbedder(
                 folder, static_embeddings.static_name(self._full)
             )
@@ -48,7 +48,7 @@ class ModelsHere(Models):
         """Return its name and revision; None for a static model that does not exist yet."""
         if model != Tier.STATIC:
             return sentence_transformers.identity(self._name(model))
-        folder = static_embeddings.found(self._folder, self._full)
+        folder = static_embeddings.find_static_model(self._folder, self._full)
         if folder is None:
             return None
         return static_embeddings.static_name(self._full), sentence_transformers.fingerprint(folder)
@@ -89,7 +89,7 @@ class ModelsApart(ModelsHere):
         self._again_at = 0.0
 
     def load(self, model: str) -> Embedder:
-        """Return the model; a missing static one is made here if nobody waited for its process."""
+        """Return the model; a missing static one is made here unless a child process made it."""
         if model == Tier.STATIC:
             return super().load(model)
         settings = self._settings

@@ -59,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class ModelApart:
     """`pipeline.ports.Embedder` by a model in a child, which ends after `idle_s` without a text.
 
-    What a killed child had raises `TransientError`, what an ended one had `ModelLost`.
+    A call raises `TransientError` if its child is killed, and `ModelLost` if it ends.
     """
 
     cached_by_text = True
@@ -240,7 +240,7 @@ def stop_for_good() -> None:
 
 
 def _paths() -> str:
-    """Where a process finds this package, from whatever folder it is started."""
+    """Return the path by which a process finds this package from any folder."""
     own = str(Path(__file__).parents[2])
     return os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH", "")]))
 
@@ -257,7 +257,7 @@ def main() -> None:
     start = msgspec.msgpack.decode(requests.get(), type=_Start)
     if start.make is not None:
         os.setpriority(os.PRIO_PROCESS, 0, max(_LOW, os.getpriority(os.PRIO_PROCESS, 0)))
-        static_embeddings.distilled(Path(start.make), start.model, start.threads)
+        static_embeddings.ensure_static_model(Path(start.make), start.model, start.threads)
         return
     try:
         model = sentence_transformers.SentenceTransformerEmbedder(
@@ -276,7 +276,7 @@ def main() -> None:
 
 
 def _listen(line: Connection, requests: queue.SimpleQueue[bytes]) -> None:
-    """Pass requests on; at the end of who asks, end at once, whatever is under way."""
+    """Pass requests on. When the process that sends them ends, end at once."""
     while True:
         try:
             requests.put(line.recv_bytes())

@@ -36,7 +36,7 @@ _TOKENS_AT_ONCE = 1024
 
 
 class StaticEmbedder:
-    """A static model in a folder, as `distilled` makes it."""
+    """A static model in a folder, as `ensure_static_model` makes it."""
 
     at_once = 4096
     cached_by_text = False  # embedding again is quicker than a lookup
@@ -82,13 +82,13 @@ def static_name(model: str | None) -> str:
     return f"static:{identity(model)[0]}"
 
 
-def found(models: Path, model: str | None) -> Path | None:
+def find_static_model(models: Path, model: str | None) -> Path | None:
     """Return the folder of the static model, if it was made."""
     folder = _folder(models, model)
     return folder if folder.is_dir() else None
 
 
-def distilled(models: Path, model: str | None, threads: int | None = None) -> Path:
+def ensure_static_model(models: Path, model: str | None, threads: int | None = None) -> Path:
     """Return the folder of the static model under `models`, made if it is missing.
 
     That takes 25 s of CPU for a vocabulary of 30,000. One process makes it, and others wait for it.

@@ -23,7 +23,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 def scanner(settings: Settings) -> Check:
-    """Whether files are scanned, for `doctor` and for the last line of `status`."""
+    """Check whether files are scanned, for `doctor` and the last line of `status`."""
     if settings.scanner is ScannerMode.OFF:
         return Check("warn", "scanner", "switched off", "DATAPUNK_SCANNER=auto")
     try:

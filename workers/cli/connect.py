@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from schemas.errors import PermanentError
 from sql.store import Lake, Ledger
 from workers import down, stores
-from workers.embedded.unprivileged import acting, lake_user
+from workers.embedded.unprivileged import act_as, lake_user
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
     wiring.make_app(settings)
     run = wiring.make_runtime(settings)
     try:
-        with acting(lake_user(settings)):
+        with act_as(lake_user(settings)):
             yield run
     finally:
         run.ledger.pool.close()

@@ -22,12 +22,12 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 def say(message: str) -> None:
     """Print a line for the person at the terminal."""
-    print(shown(message), file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def data(line: str) -> None:
     """Print a line of the answer."""
-    print(shown(line))
+    print(printable(line))
 
 
 def as_json(value: Any) -> None:
@@ -36,7 +36,7 @@ def as_json(value: Any) -> None:
     print(msgspec.json.format(text, indent=2).decode())
 
 
-def shown(value: object) -> str:
+def printable(value: object) -> str:
     """Return a text that can't move the cursor or colour the terminal, whatever it holds."""
     text = str(value)
     if text.isascii() and text.isprintable():
@@ -80,7 +80,7 @@ def _wrapped(name: str, text: str) -> str:
 
 def cell(value: object) -> str:
     """Return one line of text for one value."""
-    return "" if value is None else shown(value).replace("\n", " ")
+    return "" if value is None else printable(value).replace("\n", " ")
 
 
 def rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:

@@ -65,7 +65,7 @@ def _packages(_: Settings) -> Iterator[Check]:
     if missing:
         yield Check("fail", "packages", f"missing: {', '.join(missing)}", "make setup")
     else:
-        yield Check("ok", "packages", f"datapunk-lake {version.installed()}")
+        yield Check("ok", "packages", f"datapunk-lake {version.installed_version()}")
 
 
 def _libmagic(_: Settings) -> Iterator[Check]:
@@ -124,8 +124,8 @@ def _folders(settings: Settings) -> Iterator[Check]:
 
 def _intake(settings: Settings) -> Iterator[Check]:
     """Check what the running watchers could not take in, and why."""
-    states = watching.told(Folders(settings.data_dir))
-    if not (notices := watching.lines(states)):
+    states = watching.read_reports(Folders(settings.data_dir))
+    if not (notices := watching.report_lines(states)):
         return
     number = sum(len(state.passed_over) + state.others for state in states)
     detail = notices[0] if len(notices) == 1 else f"{number} passed over, such as {notices[0]}"
@@ -227,16 +227,16 @@ def _names(settings: Settings) -> Iterator[Check]:
 
 def _processes(settings: Settings) -> Iterator[Check]:
     states = program_states.state(settings)
-    ill = [s.name for s in states if not s.running]
+    stopped = [s.name for s in states if not s.running]
     left = 0 if states else len(stop.orphans(settings))
     if left:
         detail = f"{left} run without a supervisor, and nothing restarts them"
         yield Check("fail", "processes", detail, _UP)
     elif not states:
         yield Check("warn", "processes", "none run", _UP)
-    elif ill:
+    elif stopped:
         logs = settings.folders.logs
-        yield Check("fail", "processes", f"not running: {', '.join(ill)}", f"see {logs}")
+        yield Check("fail", "processes", f"not running: {', '.join(stopped)}", f"see {logs}")
     else:
         yield Check("ok", "processes", f"{len(states)} run")
 
@@ -273,10 +273,10 @@ def _steps(settings: Settings) -> Iterator[Check]:
         with psycopg.connect(settings.url("ledger"), connect_timeout=3) as connection:
             rows = connection.execute(queries("steps")["count"]).fetchall()
     except psycopg.Error:
-        yield Check("fail", "behind the imports", "can't be read", "datapunk db upgrade")
+        yield Check("fail", "background steps", "can't be read", "datapunk db upgrade")
         return
     for step, pieces, failures, error, place in rows:
         detail = f"{step}: {pieces} of its pieces failed {failures} times, {error} at {place}"
-        yield Check("warn", "behind the imports", detail, "datapunk status, and the logs")
+        yield Check("warn", "background steps", detail, "datapunk status, and the logs")
     if not rows:
-        yield Check("ok", "behind the imports", "no step fails")
+        yield Check("ok", "background steps", "no step fails")

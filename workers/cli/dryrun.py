@@ -37,7 +37,7 @@ class DryFile(msgspec.Struct, kw_only=True):
     quarantined: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
-    def held(self) -> int:
+    def quarantined_records(self) -> int:
         """How many of its records would go to quarantine."""
         return sum(self.quarantined.values())
 
@@ -71,7 +71,7 @@ def dry_run(path: Path, options: Options) -> DryRun:
         media_type=kind,
         seen=sum(f.seen for f in files),
         duplicate=sum(f.duplicate for f in files),
-        quarantined=sum(f.held for f in files),
+        quarantined=sum(f.quarantined_records for f in files),
         files=files,
     )
 

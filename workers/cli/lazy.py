@@ -65,7 +65,7 @@ VERBS = (
     Verb(
         "rollback",
         "jobs",
-        "Roll back what a job loaded. What another job also had stays, and becomes that job's.",
+        "Roll back what a job loaded. Records that another job also had become that job's.",
     ),
     Verb(
         "sets",

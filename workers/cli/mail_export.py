@@ -16,7 +16,7 @@ from workers.cli import connect, console, writers
 from workers.settings import Settings
 
 _LAST = datetime.max.replace(tzinfo=UTC)
-_GONE = "whose original can't be read any more"
+_MISSING = "whose original can't be read any more"
 
 
 def entries(lake: connect.Services, owner: UUID, chosen: Chosen) -> Iterator[bytes]:
@@ -33,10 +33,10 @@ def entries(lake: connect.Services, owner: UUID, chosen: Chosen) -> Iterator[byt
             mails.append(row)
         else:
             left_out[f"of {row['source']}, which holds no mail as it was sent"] += 1
-    left_out[_GONE] += len(mails)
+    left_out[_MISSING] += len(mails)
     if mails:
         for keys, entry in _of_originals(lake.settings, mails):
-            left_out[_GONE] -= len(keys)
+            left_out[_MISSING] -= len(keys)
             yield entry
     for why, number in left_out.items():
         if number:

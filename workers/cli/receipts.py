@@ -144,7 +144,7 @@ def _gather(lake: Services, job: DictRow) -> Receipt:
         part_of=part_of,
         index=index,
         records=records,
-        adds_up=adds_up(records, formats, settled=not dead) if job["completed_at"] else None,
+        adds_up=adds_up(records, formats, complete=not dead) if job["completed_at"] else None,
         alert=alerts.line(lake.reader, thresholds(lake.settings), job),
         quality=_quality(lake, job),
         dispositions=dict(Counter(str(f.disposition) for f in files)),
@@ -216,13 +216,13 @@ def by_format(files: list[FileLine]) -> dict[str, Tally]:
     return sums
 
 
-def adds_up(records: Tally, formats: dict[str, Tally], *, settled: bool) -> bool:
+def adds_up(records: Tally, formats: dict[str, Tally], *, complete: bool) -> bool:
     """Tell whether the counts of an ended job balance.
 
-    Once settled, they also have to equal the sums over its files.
+    Once complete, they also have to equal the sums over its files.
     """
     total = sum(formats.values(), Tally())
-    return records.adds_up and (not settled or total == records)
+    return records.adds_up and (not complete or total == records)
 
 
 def show(receipt: Receipt) -> None:
@@ -268,14 +268,14 @@ def show_files(files: Sequence[FileLine]) -> None:
     dispositions = Counter(f.disposition for f in files)
     sums = ", ".join(f"{n} {name}" for name, n in sorted(dispositions.items()))
     console.data(f"files     {len(files)}{': ' + sums if sums else ''}")
-    aside = [f for f in files if f.disposition is not Disposition.HANDLED]
-    aside = sorted(
-        (f for f in aside if f.reason != Reason.DIRECTORY),
+    not_handled = [f for f in files if f.disposition is not Disposition.HANDLED]
+    not_handled = sorted(
+        (f for f in not_handled if f.reason != Reason.DIRECTORY),
         key=lambda f: (_FIRST.index(f.disposition), f.reason or "", f.path),
     )
-    if aside:
+    if not_handled:
         console.data("")
-        rows = [row for _, some in groupby(aside, _why) for row in _some(list(some))]
+        rows = [row for _, some in groupby(not_handled, _why) for row in _some(list(some))]
         console.table(("not read", "reason", "category", "file", "detail"), rows)
     if noted := [f for f in files if f.disposition is Disposition.HANDLED and f.detail]:
         console.data("")

@@ -113,9 +113,9 @@ def index_of(ledger: Ledger, jobs: Sequence[UUID], rows: Sequence[DictRow]) -> I
 
 def notes(line: SetLine) -> Iterator[str]:
     """Yield what is missing of a set, and what waits for it; nothing where all is well."""
-    came = {part.part: part.state for part in line.parts}
+    arrived = {part.part: part.state for part in line.parts}
     for gap in line.gaps:
-        why = f"came, and was {came[gap]}" if gap in came else "not here yet"
+        why = f"came, and was {arrived[gap]}" if gap in arrived else "not here yet"
         yield f"part {gap} of {line.name}: {why}"
     if line.missing and not line.gaps:
         yield f"{line.name}: {line.missing} of {line.listed} listed files are in no part yet"
@@ -135,8 +135,10 @@ def show_index(index: Inventory) -> None:
     if not index.pages:
         console.data("index     the export's own list is not here; nothing is known to be missing")
         return
-    held = index.listed - index.not_exported - len(index.missing)
-    console.data(f"index     {', '.join(index.pages)} lists {index.listed} files: {held} are here")
+    present = index.listed - index.not_exported - len(index.missing)
+    console.data(
+        f"index     {', '.join(index.pages)} lists {index.listed} files: {present} are here"
+    )
     if index.not_exported:
         console.data(f"          {index.not_exported} could not be exported, it says")
     if index.missing:

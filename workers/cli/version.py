@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     app.callback()(_command)
 
 
-def installed() -> str:
+def installed_version() -> str:
     """Return the version of the package; a checkout that was never installed has none."""
     try:
         return metadata.version("datapunk-lake")
@@ -25,7 +25,7 @@ def installed() -> str:
 
 def _print(context: typer.Context, asked: bool) -> None:
     if asked and not context.resilient_parsing:  # resilient: a shell completes
-        console.data(f"datapunk {installed()}")
+        console.data(f"datapunk {installed_version()}")
         raise typer.Exit
 
 

@@ -32,7 +32,7 @@ def until_ended(lake: Services, jobs: Sequence[str | UUID]) -> list[receipts.Rec
     return [receipts.gather(lake, row) for row in ended]
 
 
-def at_rest(ledger: Ledger, job: DictRow) -> DictRow:
+def wait_for_end(ledger: Ledger, job: DictRow) -> DictRow:
     """Wait for the end of a job that was stopped or has its last step left; return its row.
 
     A job that has more to do is returned as it is, and so is one that takes too long.
@@ -53,8 +53,8 @@ def exit_code(ended: Sequence[receipts.Receipt], *, strict: bool) -> int:
     """Return 1 if a job failed, 3 if records were quarantined and that matters, else 0."""
     if any(receipt.state in _BAD for receipt in ended):
         return console.FAILED
-    held = any(receipt.records.quarantined for receipt in ended)
-    return console.QUARANTINED if strict and held else console.OK
+    quarantined = any(receipt.records.quarantined for receipt in ended)
+    return console.QUARANTINED if strict and quarantined else console.OK
 
 
 def _follow(lake: Services, job: str) -> DictRow:

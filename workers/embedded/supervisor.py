@@ -135,7 +135,7 @@ def _start_some(settings: Settings, some: list[Program], say: Say, seconds: floa
         with suppress(ServiceDown):  # it is being started already
             connection.call("startProcess", program.name, False)
     for program in idle:
-        _wait(partial(_stays, connection, program), seconds, program.name, settings)
+        _wait(partial(_stays_up, connection, program), seconds, program.name, settings)
         say(f"{program.name} is up")
 
 
@@ -143,7 +143,7 @@ def _runs(connection: Connection, name: str) -> bool:
     return bool(connection.call("getProcessInfo", name)["statename"] == "RUNNING")
 
 
-def _stays(connection: Connection, program: Program) -> bool:
+def _stays_up(connection: Connection, program: Program) -> bool:
     """Tell whether a program stays up, and listens if it has a port.
 
     Raises `ServiceDown` if the supervisor stopped trying.

@@ -1,10 +1,10 @@
 """Run the servers and the workers as an ordinary system user where the command runs as root.
 
-Postgres refuses to run as root, and a process that reads untrusted bytes must not. So root picks or
-makes a system user, gives it the data folders and lets it pass through to the programs; any other
-user just is that user. What root has to continue doing (a watcher that takes files of any owner out
-of staging, a command that reads a file of root's) acts as that user, and as root only within
-`rooted`.
+Postgres refuses to run as root, and a process that reads untrusted bytes must not. So root chooses
+or creates a system user, gives it the data folders and lets it reach the programs. Any other user
+runs everything as itself. A process that must stay root (a watcher that moves files of any owner
+out of staging, a command that reads a file of root's) acts as that user, and as root only within
+`act_as_root`.
 """
 
 from __future__ import annotations
@@ -283,7 +283,7 @@ class _Here(threading.local):
     """The user that this thread acts as for files, and whether it is root again for a moment."""
 
     user: pwd.struct_passwd | None = None
-    rooted: bool = False
+    as_root: bool = False
 
 
 _here = _Here()
@@ -302,7 +302,7 @@ def _files_as(uid: int, gid: int) -> None:
 
 
 @contextmanager
-def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
+def act_as(user: pwd.struct_passwd | None) -> Iterator[None]:
     """Act as the user for files and folders, so that new files are theirs.
 
     Without a user, or while acting as one already, nothing changes. It applies to this thread
@@ -321,22 +321,22 @@ def acting(user: pwd.struct_passwd | None) -> Iterator[None]:
 
 
 @contextmanager
-def rooted() -> Iterator[None]:
+def act_as_root() -> Iterator[None]:
     """Be root again for files and folders, while root acts as a user; else do nothing."""
     user = _here.user
-    if user is None or _here.rooted:
+    if user is None or _here.as_root:
         yield
         return
-    _here.rooted = True
+    _here.as_root = True
     _files_as(0, os.getgid())
     try:
         yield
     finally:
         _files_as(user.pw_uid, user.pw_gid)
-        _here.rooted = False
+        _here.as_root = False
 
 
-def settle() -> None:
+def become_acting_user() -> None:
     """Become permanently the user that this thread acts as.
 
     For a child that reads untrusted bytes.
@@ -347,24 +347,24 @@ def settle() -> None:
 def give(file: BinaryIO) -> None:
     """Give an open file to the user that this thread acts as, closed to all others."""
     if _here.user is not None:
-        with rooted():
+        with act_as_root():
             os.fchown(file.fileno(), _here.user.pw_uid, _here.user.pw_gid)
             os.fchmod(file.fileno(), 0o600)
 
 
 @contextmanager
-def pinned(folder: Path, *, dropped: bool) -> Iterator[Path]:
-    """Yield a path to the folder that is there now, even if another takes its place meanwhile.
+def pin_folder(folder: Path, *, dropped: bool) -> Iterator[Path]:
+    """Yield a path to the folder that exists now, even if another replaces it meanwhile.
 
-    The path leads through no link; it is for root's work in a folder that a user may change. A
-    folder that people `dropped` is opened by root; any other has to belong to the user that this
-    thread acts as, or the error is a `PermissionError`.
+    The path leads through no link, so root can work in a folder that a user may change. Root opens
+    a folder that users `dropped`. Any other must belong to the user that this thread acts as.
+    Raises `PermissionError` if it does not.
     """
     user = _here.user
     if user is None:
         yield folder
         return
-    with rooted() if dropped else nullcontext():
+    with act_as_root() if dropped else nullcontext():
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if not dropped and os.fstat(handle).st_uid != user.pw_uid:

@@ -1,4 +1,4 @@
-"""What becomes of Google Takeout: its 56 products, their data sets, and the format of each.
+"""The coverage of Google Takeout: its 56 products, their data sets, and the format of each.
 
 `make docs` writes it as the table of `docs/reference/takeout.md`. A test compares the page with it,
 and `datapunk formats --takeout` shows the same. The products and data sets are those of
@@ -23,7 +23,7 @@ class Fate(StrEnum):
     """Its own format makes records of it."""
     ROWS = "rows"
     """A catch-all stores each row or item under the export's own names."""
-    KEPT = "kept"
+    FILES = "kept"
     """Each file is a document or medium, with its text or its metadata."""
     IGNORED = "ignored"
     """Listed in the receipt, with the reason, and not read."""

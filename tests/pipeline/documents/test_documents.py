@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.documents import office, text_of
+from pipeline.documents import office_package, text_of
 from pipeline.documents.text_of import DOCX, PDF, Text, extract_text, media_type_of
 from pipeline.formats.plain_document import FORMAT
 from schemas.files import Member
@@ -228,22 +228,22 @@ def test_pages_and_characters_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_ratio_bomb_in_a_docx_is_not_unpacked() -> None:
-    bomb = b"<w:document>" + b"\0" * (office.XML_PART + 1)
+    bomb = b"<w:document>" + b"\0" * (office_package.XML_PART + 1)
     data = repacked(word("text"), {"word/document.xml": bomb})
     assert len(data) < 200_000
     assert extract_text(data, DOCX) == Text(flags=("too_large",))
 
 
 def test_a_bomb_of_many_parts_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(office, "UNPACKED", 1 << 20)
+    monkeypatch.setattr(office_package, "UNPACKED", 1 << 20)
     parts = {f"word/media/{n}.bin": b"\0" * (1 << 18) for n in range(5)}
     assert extract_text(repacked(word("text"), parts), DOCX) == Text(flags=("too_large",))
-    monkeypatch.setattr(office, "PARTS", 3)
+    monkeypatch.setattr(office_package, "PARTS", 3)
     assert extract_text(word("text"), DOCX) == Text(flags=("too_large",))
 
 
 def test_a_size_that_lies_does_not_help_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(office, "UNPACKED", 1 << 20)
+    monkeypatch.setattr(office_package, "UNPACKED", 1 << 20)
     name = b"word/media/a.bin"
     data = bytearray(repacked(word("text"), {name.decode(): b"\0" * (4 << 20)}))
     entry = data.rindex(name) - 46  # the central directory's record: its size field lies at 24

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import ModuleType
 
 import orjson
@@ -80,9 +81,29 @@ def test_what_a_finder_finds_has_a_clue(name: str) -> None:
         wanted = _found(said, hint)
         assert {(f.kind.value, f.start, f.end) for f in detectors.find(said, hint=hint)} == wanted
         if wanted:
-            assert suspects([b"{}", orjson.dumps({"x": said}), b"{}"]) == [1]
+            assert suspects([b"{}", orjson.dumps({hint or "x": said}), b"{}"]) == [1]
 
     check()
+
+
+@settings(
+    max_examples=500, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(
+    st.from_regex(find_places._BORN, fullmatch=True),
+    st.sampled_from((str.lower, str.upper, str.title)),
+    st.sampled_from((" ", "\u00a0", "_", "")),
+    st.booleans(),
+)
+def test_each_word_for_a_birth_is_a_clue_of_a_record(
+    word: str, written: Callable[[str], str], blank: str, as_name: bool
+) -> None:
+    """A date alone is no clue: many records have one."""
+    word = written(word).replace(" ", blank or " ")
+    text, hint = ("1999-01-02", word) if as_name else (f"{word}{blank}: 1999-01-02", "")
+    if any(kind == "birth_date" for kind, _, _ in _found(text, hint)):
+        assert suspects([b"{}", orjson.dumps({hint or "x": text}), b"{}"]) == [1]
+    assert suspects([b"{}", orjson.dumps({"x": "on 2 January 1999"}), b"{}"]) == []
 
 
 #: Beginnings and ends of what finders look for, and what stands between them.

@@ -119,7 +119,7 @@ def test_positions_are_in_their_hours_as_soon_as_they_have_loaded(
     imported: Imported, run: Runtime, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exports of the same days add to them, and none of the days is counted anew."""
-    monkeypatch.setattr("tasks.maintenance.reconcile._follow_up", lambda *_, **__: None)
+    monkeypatch.setattr("tasks.ingest.finish._follow_up", lambda *_, **__: None)
     for n in range(3):
         points = [
             {"latitudeE7": m * 10**7, "longitudeE7": n * 10**6,

@@ -222,7 +222,7 @@ def test_where_it_is_switched_off_documents_wait(
     off = make_run(near_duplicates=None)
     job = imported(ANA, "1.zip", zipped({"1.mbox": mails(text(1))}))
     database.rows(
-        "INSERT INTO analytics.uncompared SELECT user_id, id, data_type, partition_at "
+        "INSERT INTO analytics.uncompared SELECT user_id, id, data_type, partition_at, record_key "
         "FROM user_data.documents"
     )
     assert comparing.compare_waiting(off) == comparing.compare_user(off, job["user_id"], seconds=9)

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from schemas.errors import TransientError
 from schemas.progress import Tier
-from sql.search import Filters, Model, Search, mixed
+from sql.search import Filters, Model, Search, fuse_models
 from sql.store import Lake
 from sql.vectors import MOST_ATTEMPTS, Backlog, Where
 from tasks.derived import embedding_backfill, search_index
@@ -422,8 +422,8 @@ def _some(run: Runtime, backlog: Backlog, user: UUID, n: int) -> None:
 def test_what_waits_for_its_vectors_is_not_pushed_down() -> None:
     plain = [(7, 0.9), (1, 0.8), (2, 0.7)]
     better = [(1, 0.9), (2, 0.8)]
-    assert [at for at, _ in mixed(better, plain, {1, 2})] == [7, 1, 2]
-    assert [at for at, _ in mixed([(2, 0.9), (1, 0.8)], plain, {1, 2, 7})] == [2, 1, 7]
+    assert [at for at, _ in fuse_models(better, plain, {1, 2})] == [7, 1, 2]
+    assert [at for at, _ in fuse_models([(2, 0.9), (1, 0.8)], plain, {1, 2, 7})] == [2, 1, 7]
 
 
 # --- the models ------------------------------------------------------------------------------
@@ -488,7 +488,7 @@ def test_a_static_model_is_made_once_by_whoever_comes_first(tiny: str, tmp_path:
     assert len(set(revisions)) == 1
     assert [path.name[:7] for path in tmp_path.iterdir() if path.is_dir()] == ["static-"]
     assert not left.exists()
-    folder = static_embeddings.distilled(tmp_path, tiny)
+    folder = static_embeddings.ensure_static_model(tmp_path, tiny)
     embedder = static_embeddings.StaticEmbedder(folder, "x")
     vectors = embedder.encode(["word1 word2", "word2 word1", "word7", ""])
     assert (vectors.shape, embedder.revision) == ((4, 256), revisions[0])
@@ -526,5 +526,5 @@ def _loaded_there(folder: str) -> list[str]:
 
 def _made_there(models: str, tiny: str) -> str:
     return static_embeddings.StaticEmbedder(
-        static_embeddings.distilled(Path(models), tiny), "x"
+        static_embeddings.ensure_static_model(Path(models), tiny), "x"
     ).revision

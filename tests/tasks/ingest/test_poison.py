@@ -25,8 +25,7 @@ from schemas.progress import BISECT_ATTEMPTS, Stage
 from schemas.records import RawRecord
 from sql.store import Lake
 from tasks.ingest import poison
-from tasks.maintenance import reconcile
-from tasks.operations import quarantine, verify
+from tasks.operations import job_control, quarantine, verify
 from tasks.runtime import stage_runner
 from tasks.runtime.context import Options, Runtime
 from tests.support.formats import Sample, all_samples, member_of
@@ -307,7 +306,7 @@ def test_where_everything_is_poison_the_job_fails_and_can_be_retried(
     assert (job["status"], job["error_code"], job["remaining"]) == ("failed", "TooMuchPoison", 0)
     assert counts(job)[1] == 0
     assert database.one("SELECT count(*) FROM imports.chunks WHERE last_error_code = 'split'") <= 4
-    assert reconcile.retry(run, job) > 0
+    assert job_control.retry(run, job) > 0
 
 
 def test_the_ledger_allows_as_many_tries_as_the_steps_take() -> None:
@@ -331,9 +330,9 @@ def test_the_lease_of_a_lost_process_is_given_back_at_once(
     assert leased is not None
 
     def lose(gone: bool, stage: str = "normalise") -> dict[str, Any]:
-        stage_runner.lost(
+        stage_runner.release_lost(
             hasty.ledger, hasty.options, stage=stage, chunk=chunk["id"], job_id=str(job_id),
-            code="worker_lost", gone=lambda name: gone and name == "here:1",
+            code="worker_lost", has_ended=lambda name: gone and name == "here:1",
         )  # fmt: skip
         return database.chunks(job_id)[0]
 
@@ -355,8 +354,8 @@ def test_a_suspect_waits_for_no_transient_error() -> None:
 _BOUNDED = """
 import resource, sys
 from workers import limits
-limits.bound(memory_mb=512, file_bytes=1 << 20)
-limits.bound(memory_mb=2048, file_bytes=1 << 40)
+limits.limit_process(memory_mb=512, file_bytes=1 << 20)
+limits.limit_process(memory_mb=2048, file_bytes=1 << 40)
 print(*(resource.getrlimit(k)[1] for k in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE)))
 try:
     held = [bytearray(64 << 20) for _ in range(64)]

@@ -20,7 +20,7 @@ from schemas.progress import Kind, Stage
 from sql.store import Lake
 from tasks.ingest import export_sets
 from tasks.maintenance import reconcile
-from tasks.operations import verify
+from tasks.operations import job_control, verify
 from tasks.runtime.context import Runtime
 from tasks.runtime.sibling_files import SetNeighbours
 from tests.support.lake import Database, Driver, counts, zipped
@@ -286,10 +286,10 @@ def test_a_cancelled_part_waits_again_when_it_is_taken_up(
 ) -> None:
     job_id = drop(ANA, f"{STEM}-1-001.zip", SIDECARS)
     turn()
-    assert reconcile.cancel(run, job_id, database.job(job_id)["user_id"]).stopped == 1
+    assert job_control.cancel(run, job_id, database.job(job_id)["user_id"]).stopped == 1
     turn()
     assert (database.job(job_id)["status"], len(media_of(database, job_id))) == ("cancelled", 0)
-    assert reconcile.retry(run, database.job(job_id)) == 1
+    assert job_control.retry(run, database.job(job_id)) == 1
     turn()
     (chunk,) = waiting(database)
     assert (chunk["status"], chunk["attempt"]) == ("ready", 0)
@@ -304,13 +304,13 @@ def test_what_was_cancelled_while_the_set_became_whole_goes_on_at_once(
 ) -> None:
     job_id = drop(ANA, f"{STEM}-1-001.zip", SIDECARS)
     turn()
-    reconcile.cancel(run, job_id, database.job(job_id)["user_id"])
+    job_control.cancel(run, job_id, database.job(job_id)["user_id"])
     turn()
     for name, data in list(WHOLE.items())[1:]:
         drop(ANA, name, data)
     turn()
     assert the_set(database)["state"] == "complete"
-    reconcile.retry(run, database.job(job_id))
+    job_control.retry(run, database.job(job_id))
     turn()
     assert media_of(database, job_id) == JOINED
 

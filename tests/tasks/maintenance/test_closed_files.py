@@ -16,6 +16,7 @@ from schemas.files import SliceLimits
 from schemas.progress import Stage
 from schemas.reasons import CLOSED, Category, category_of
 from tasks.maintenance import reconcile, recovery
+from tasks.operations import job_control
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, Driver
 from tests.tasks.runtime.test_ledger import ANA, ROWS, Drop, check_done, failing
@@ -77,7 +78,7 @@ def test_a_closed_file_ends_in_a_named_state(
     assert all(later > sooner - 1 for sooner, later in itertools.pairwise(waits))
     assert database.codes(job_id) == []
     assert not any(c["last_error_code"] == "split" for c in database.chunks(job_id))
-    assert reconcile.retry(small, {**job, "user_name": ANA}) > 0
+    assert job_control.retry(small, {**job, "user_name": ANA}) > 0
     for _ in range(3):
         driver.drain()
         reconcile.reconcile(small)

@@ -44,12 +44,14 @@ from sql import migrate
 from sql.commit import Commit, ContentCommit
 from sql.store import Lake
 from tasks.ingest import poison, upload
-from tasks.maintenance import reconcile
-from tasks.operations import verify
+from tasks.ingest.finish import finish_job
+from tasks.maintenance import reconcile, sweep
+from tasks.operations import job_control, verify
 from tasks.operations.rollback import roll_back
 from tasks.runtime import stage_runner
 from tasks.runtime.context import Runtime
 from tests.support.lake import WORK, Database, Driver, counts
+from tests.support.ledger import raising
 from workers import intake
 from workers.settings import Settings
 
@@ -155,7 +157,7 @@ class Work:
             Stage.VALIDATE: self._validate,
             Stage.EXTRACT: self._extract,
             Stage.NORMALISE: self._normalise,
-            Stage.FINISH: reconcile.finish_job,
+            Stage.FINISH: finish_job,
         }.get(stage, self._advance)
 
         def do(run: Runtime, lease: Lease) -> stage_runner.Ending:
@@ -335,7 +337,7 @@ class Ledger(RuleBasedStateMachine):
 
         def inside() -> None:
             if verb == "cancel":
-                reconcile.cancel(self.run, chunk["job_id"], chunk["user_id"])
+                job_control.cancel(self.run, chunk["job_id"], chunk["user_id"])
             elif verb == "reconcile":
                 reconcile.reconcile(self.run)
             elif place != "commit":
@@ -354,9 +356,9 @@ class Ledger(RuleBasedStateMachine):
     def left_by_the_dead(self, data: st.DataObject) -> None:
         """The worker's parent gives back what a process held that has ended."""
         chunk = self._chosen(data)
-        stage_runner.lost(
+        stage_runner.release_lost(
             self.run.ledger, self.run.options, stage=chunk["stage"], chunk=chunk["id"],
-            job_id=chunk["job_id"], code="worker_lost", gone=lambda _: True,
+            job_id=chunk["job_id"], code="worker_lost", has_ended=lambda _: True,
         )  # fmt: skip
 
     @rule(what=st.sampled_from(("time", "reconcile", "sweep")))
@@ -367,7 +369,7 @@ class Ledger(RuleBasedStateMachine):
         elif what == "reconcile":
             reconcile.reconcile(self.run)
         else:
-            reconcile.sweep(self.run)
+            sweep.sweep(self.run)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data(), verb=st.sampled_from(("cancel", "retry", "rollback")))
@@ -420,9 +422,9 @@ class Ledger(RuleBasedStateMachine):
     def ask_for(self, verb: str, job_id: UUID) -> Any:
         job = self.database.job(job_id)
         if verb == "cancel":
-            return reconcile.cancel(self.run, job_id, job["user_id"])
+            return job_control.cancel(self.run, job_id, job["user_id"])
         if verb == "retry" and job["completed_at"] is not None:
-            return reconcile.retry(self.run, job)
+            return job_control.retry(self.run, job)
         if verb == "rollback":
             return roll_back(self.run, job["user_id"], job_id)
         return None
@@ -603,7 +605,7 @@ def test_a_lake_that_the_code_before_wedged_heals(
     assert set(migrate.upgrade(owner)) == set(since)
     with monkeypatch.context() as patch:
         if not mended:
-            patch.setattr(reconcile, "_rest", raising(AssertionError))
+            patch.setattr("tasks.ingest.finish.archive_original", raising(AssertionError))
         reconcile.reconcile(small)
         driver.drain()
         later = drop(ANA, "later.ndjson", ROWS[:100])
@@ -616,52 +618,17 @@ def test_a_lake_that_the_code_before_wedged_heals(
     assert failed_checks(small, reader, job) == []
     if not mended:
         assert (small.folders.data / job["archived_path"]).read_bytes() == ROWS
-        assert reconcile.retry(small, job) == 1
+        assert job_control.retry(small, job) == 1
         settle(small, driver, database, 2)
         assert database.job(job_id)["status"] == "done"
         assert failed_checks(small, reader, database.job(job_id)) == []
-
-
-def raising(error: Callable[[], BaseException]) -> Callable[..., Any]:
-    def fail(*_: Any, **__: Any) -> Any:
-        raise error()
-
-    return fail
-
-
-STEPS = ("index_user", "count_user", "compare_user", "_refresh", "score_job")
-
-
-@pytest.mark.parametrize("error", [AssertionError, MemoryError, SoftTimeLimitExceeded,
-                                   lambda: TransientError("the database said no")])  # fmt: skip
-def test_what_follows_the_load_keeps_no_job_from_its_end(
-    small: Runtime, drop: Drop, driver: Driver, database: Database,
-    monkeypatch: pytest.MonkeyPatch, error: Callable[[], BaseException],
-) -> None:  # fmt: skip
-    """Words, statistics, likeness and scores: the reconciler makes up for them."""
-    with monkeypatch.context() as patch:
-        for step in STEPS:
-            patch.setattr(reconcile, step, raising(error))
-        job_id = drop(ANA, "rows.ndjson", ROWS)
-        driver.drain()
-    job = database.job(job_id)
-    assert (job["status"], job["scored"]) == ("done", None)
-    (finish,) = database.chunks(job_id, "finish")
-    assert (finish["status"], finish["attempt"]) == ("done", 1), "no attempt is counted"
-    for _ in range(4):
-        database.rows("UPDATE analytics.touched SET at = at - interval '1 hour'")
-        database.let_time_pass()  # what failed is tried again after a wait
-        reconcile.reconcile(small)
-    assert database.job(job_id)["scored"] is not None
-    for table in ("user_data.unindexed", "analytics.touched", "analytics.uncompared"):
-        assert database.one(f"SELECT count(*) FROM {table}") == 0, table
 
 
 def test_what_killed_the_last_step_is_not_met_twice(
     small: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker dies while it compares."""
-    monkeypatch.setattr(reconcile, "compare_user", raising(KeyboardInterrupt))
+    monkeypatch.setattr("tasks.ingest.finish.compare_user", raising(KeyboardInterrupt))
     job_id = drop(ANA, "rows.ndjson", ROWS)
     with pytest.raises(KeyboardInterrupt):
         driver.drain()
@@ -683,7 +650,7 @@ def test_an_artefact_that_never_stays_is_a_defect_of_ours(
     job = database.job(job_id)
     assert (job["status"], job["error_code"]) == ("failed", "BrokenSpool")
     assert {chunk["stage"] for chunk in database.chunks(job_id)} == {"screen"}
-    assert reconcile.retry(small, job) > 0
+    assert job_control.retry(small, job) > 0
     settle(small, driver, database, 3)
     assert (database.job(job_id)["status"], counts(database.job(job_id))[:2]) == ("done", (40, 40))
 
@@ -726,7 +693,7 @@ def test_a_job_rejected_half_way_is_taken_back_or_goes_on(
         settle(small, driver, database)
     monkeypatch.setattr(upload.Cutter, "finish", real)
     assert database.job(second)["error_code"] is not None
-    reconcile.retry(small, database.job(second))
+    job_control.retry(small, database.job(second))
     settle(small, driver, database, 3)
     (whole,) = database.chunks(second, "upload")
     assert (whole["status"], whole["last_error_code"]) == ("done", None), "it was cut to its end"
@@ -740,7 +707,7 @@ def test_cancel_leaves_nothing_that_was_cut_meanwhile(
     job_id = drop(ANA, "rows.ndjson", ROWS)
     user_id = database.job(job_id)["user_id"]
     waits, cut = threading.Event(), upload.Cutter._commit_chunks
-    stopping = threading.Thread(target=lambda: reconcile.cancel(small, job_id, user_id))
+    stopping = threading.Thread(target=lambda: job_control.cancel(small, job_id, user_id))
 
     def commit(cutter: upload.Cutter, to: Commit) -> None:
         cut(cutter, to)
@@ -780,20 +747,20 @@ def test_the_original_is_found_wherever_a_finish_left_it(
     }[at]
     target.parent.mkdir(parents=True, exist_ok=True)
     original.rename(target)
-    found = reconcile.cancel(small, job_id, job["user_id"])
+    found = job_control.cancel(small, job_id, job["user_id"])
     assert (found.stopped, found.ended) == (0, True)
     after = database.job(job_id)
     assert after["status"] == "cancelled"
     assert folders.data / after["archived_path"] == target
     if at == "work":
-        reconcile.sweep(small)
+        sweep.sweep(small)
         kept = folders.data / database.job(job_id)["archived_path"]
         assert kept == folders.failed / ANA / "rows.ndjson"
         assert (kept.read_bytes(), kept.with_name(kept.name + ".error.txt").exists()) == (
             ROWS,
             True,
         )
-        assert reconcile.retry(small, after) == 1, "with a row that was read before the sweep"
+        assert job_control.retry(small, after) == 1, "with a row that was read before the sweep"
         settle(small, driver, database, 2)
         assert database.job(job_id)["status"] == "done"
         assert (folders.data / database.job(job_id)["archived_path"]).read_bytes() == ROWS

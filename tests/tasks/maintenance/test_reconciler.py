@@ -21,13 +21,13 @@ from tasks.derived import (
     search_index,
 )
 from tasks.ingest import export_sets
-from tasks.maintenance import reconcile
+from tasks.maintenance import reconcile, sweep
 from tasks.runtime import dispatch, steps
 from tasks.runtime.context import Runtime
-from tests.support.lake import Database, Driver, counts, zipped
+from tests.support.lake import Database, Driver, zipped
 from tests.tasks.derived.test_likeness import mails, text
 from workers.cli import app, doctor
-from workers.cli.verbs.status import told
+from workers.cli.verbs.status import describe_failure
 from workers.reconciler import Turns
 from workers.settings import Settings
 
@@ -73,7 +73,7 @@ def everything_to_do(drop: Drop, driver: Driver, run: Runtime, database: Databas
         drop(user, "1.zip", zipped({"1.mbox": mails(text(n))})) for n, user in enumerate((ANA, BO))
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reconcile, "_follow_up", lambda *_, **__: None)
+        patch.setattr("tasks.ingest.finish._follow_up", lambda *_, **__: None)
         driver.drain()
     for queue, what in (
         ("uncompared", "user_id, id, data_type, partition_at"),
@@ -161,10 +161,10 @@ def test_what_is_gone_is_forgotten(run: Runtime, database: Database) -> None:
     steps.each(run, "tried", (BO,), lambda _: 0)
     assert errors(database) == {}
     steps.each(run, "tried no more", (ANA,), breaking(ZeroDivisionError()))
-    reconcile.sweep(run)
+    sweep.sweep(run)
     assert errors(database)
     database.rows("UPDATE imports.step_errors SET last_at = '2020-01-01', again_at = '2020-01-01'")
-    reconcile.sweep(run)
+    sweep.sweep(run)
     assert errors(database) == {}
 
 
@@ -180,10 +180,10 @@ def test_a_broker_that_is_down_is_asked_once_a_turn_and_again_at_the_next(
 
     for _ in range(2):
         work = lambda: steps.each(run, "sent", (ANA, BO, CEM), down)  # noqa: E731
-        assert steps.alone(run, "sent", work, 0) == 0
+        assert steps.run_step(run, "sent", work, 0) == 0
     assert asked == [ANA, ANA]
     assert errors(database) == {("sent", ""): (type(error).__name__, 2)}
-    assert steps.alone(run, "sent", lambda: 3, 0) == 3
+    assert steps.run_step(run, "sent", lambda: 3, 0) == 3
     assert errors(database) == {}
 
 
@@ -216,38 +216,11 @@ def test_without_a_database_a_turn_ends_and_the_process_does_not(
 
 def test_any_error_at_all_ends_no_process(run: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = Turns(run, 0.0)
-    for broken in ("reconcile", "sweep"):
+    for module, broken in ((reconcile, "reconcile"), (sweep, "sweep")):
         with monkeypatch.context() as patch:
-            patch.setattr(reconcile, broken, breaking(ZeroDivisionError(SECRET)))
+            patch.setattr(module, broken, breaking(ZeroDivisionError(SECRET)))
             turns._count = 0
             turns.take()
-
-
-def test_a_defect_behind_the_load_does_not_fail_the_job(
-    imported: Imported, database: Database, run: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And is made up for as soon as it is mended."""
-    broken = ("index_user", "count_user", "compare_user", "_refresh", "score_job")
-    with monkeypatch.context() as patch:
-        for function in broken:
-            patch.setattr(reconcile, function, breaking(ZeroDivisionError(SECRET)))
-        job = imported(ANA, "1.zip", zipped({"1.mbox": mails(text(1))}))
-    assert (job["status"], counts(job)) == ("done", (1, 1, 0, 0))
-    (finish,) = database.chunks(job["id"], "finish")
-    assert finish["attempt"] == 1
-    user = str(job["user_id"])
-    assert set(errors(database)) == {
-        *((step, user) for step in ("indexed", "counted", "compared", "refreshed")),
-        ("scored", str(job["id"])),
-    }
-    database.let_time_pass()
-    database.rows("UPDATE analytics.touched SET at = at - interval '1 hour'")
-    turns = Turns(run, 0.0)
-    turns.take()
-    turns.take()
-    assert {step for step, _ in errors(database)} <= {"refreshed"}
-    assert database.one("SELECT count(*) FROM analytics.uncompared") == 0
-    assert database.one("SELECT count(*) FROM analytics.quality") > 0
 
 
 def test_one_user_whose_lake_fails_holds_up_nobody(
@@ -273,26 +246,6 @@ def test_one_user_whose_lake_fails_holds_up_nobody(
         assert database.one(left.format(queue), ana) == 0, queue
 
 
-def test_an_error_in_a_sweep_leaves_the_other_folders_to_it(
-    run: Runtime, imported: Imported, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs = [imported(ANA, f"{n}.csv", f"a,b\n{n},{n}\n".encode()) for n in range(3)]
-    folders = [run.folders.job(job["id"]) for job in jobs]
-    for folder in folders:
-        (folder / "original").mkdir(parents=True)
-    real = reconcile._take_back
-
-    def fails(run_folders: Any, *more: Any) -> bool:
-        if more[-1]["id"] == jobs[1]["id"]:
-            raise PermissionError(13, SECRET)
-        return real(run_folders, *more)
-
-    monkeypatch.setattr(reconcile, "_take_back", fails)
-    assert reconcile.sweep(run) == 2
-    assert [folder.exists() for folder in folders] == [False, True, False]
-    assert errors(database) == {("cleared", str(jobs[1]["id"])): ("PermissionError", 1)}
-
-
 def test_status_and_doctor_say_what_fails(
     run: Runtime, imported: Imported, place: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,7 +254,7 @@ def test_status_and_doctor_say_what_fails(
     steps.each(run, "compared", [user], broken)
     steps.each(run, "lacking", [f"{user} static"], broken)
     steps.each(run, "scored", [job["id"]], broken)
-    steps.alone(run, "started", broken, None)
+    steps.run_step(run, "started", broken, None)
     monkeypatch.setattr("workers.cli.verbs.status.load", lambda: place)
     shown = CliRunner().invoke(app, ["status", "--json"])
     assert shown.exit_code == 0, shown.output
@@ -319,4 +272,4 @@ def test_status_and_doctor_say_what_fails(
     assert [check.level for check in checks] == ["warn"] * 4
     assert "ZeroDivisionError" in checks[0].detail
     assert SECRET not in shown.output + plain.output + str(checks)
-    assert told({**failing[0], "failures": 3, "again_at": job["created_at"]})
+    assert describe_failure({**failing[0], "failures": 3, "again_at": job["created_at"]})

@@ -14,7 +14,7 @@ import pytest
 from schemas.files import SliceLimits
 from schemas.lease import Lease
 from schemas.progress import Stage
-from tasks.maintenance import reconcile
+from tasks.maintenance import reconcile, sweep
 from tasks.operations import verify
 from tasks.runtime.context import Runtime
 from tests.support.lake import WORK, Database, Driver, counts, zipped
@@ -79,7 +79,7 @@ def to_the_end(run: Runtime, driver: Driver, database: Database, jobs: list[UUID
         driver.take_turns(run)
         database.let_time_pass()
         reconcile.reconcile(run)
-        reconcile.sweep(run)
+        sweep.sweep(run)
         if all(database.job(job)["completed_at"] for job in jobs):
             return
     raise AssertionError("the jobs don't come to an end")

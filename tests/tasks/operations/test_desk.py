@@ -21,12 +21,12 @@ from schemas.progress import ROUTES
 from schemas.reasons import Category, Reason, category_of
 from schemas.records import RawRecord
 from sql.store import Lake
-from tasks.maintenance import reconcile
+from tasks.maintenance import sweep
 from tasks.operations import quarantine, verify
 from tasks.runtime import alerts as runtime_alerts
 from tasks.runtime import dispatch
 from tasks.runtime.context import Runtime
-from tasks.runtime.temp_dirs import scratch
+from tasks.runtime.temp_dirs import temp_dir
 from tests.support.lake import Database, Driver, FakeScanner, counts, zipped
 from workers.cli import app
 from workers.cli.verbs import jobs as job_verbs
@@ -514,8 +514,8 @@ def test_what_a_killed_command_left_is_swept(run: Runtime) -> None:
     left = run.folders.work / "tmp.left"
     left.mkdir()
     (left / "spool").write_bytes(b"somebody's records")
-    with scratch(run.folders.work) as held:
+    with temp_dir(run.folders.work) as held:
         (held / "spool").write_bytes(b"somebody's records")
-        assert reconcile.sweep(run) == 1
+        assert sweep.sweep(run) == 1
         assert (left.exists(), held.exists()) == (False, True)
     assert list(run.folders.work.iterdir()) == []

@@ -18,7 +18,7 @@ from schemas.progress import ROUTES, Kind, Stage
 from sql.store import Lake
 from tasks.ingest import upload
 from tasks.maintenance import reconcile
-from tasks.operations import verify
+from tasks.operations import job_control, verify
 from tasks.operations.rollback import RolledBack, roll_back
 from tasks.runtime.context import Runtime
 from tests.support import lake as lake_support
@@ -105,7 +105,7 @@ def test_one_of_two_overlapping_imports(
     with pytest.raises(PermanentError, match="rolled_back"):
         take_back(run, one)
     with pytest.raises(PermanentError, match="rolled back"):
-        reconcile.retry(run, database.job(one["id"]))
+        job_control.retry(run, database.job(one["id"]))
 
 
 def test_the_same_archive_comes_in_again(
@@ -238,7 +238,7 @@ def test_two_chunks_of_a_job_had_the_record_and_one_never_ends(
         driver.perform(stage, one["id"], later)
     for stage in ROUTES[Kind.RECORDS]:
         driver.perform(stage, other["id"], later)
-    reconcile.cancel(run, later, first["user_id"])
+    job_control.cancel(run, later, first["user_id"])
     driver.drain()
     assert counts(database.job(later)) == (1, 0, 1, 0)
     assert take_back(run, first).handed_on == 1
@@ -254,12 +254,12 @@ def test_a_retry_that_comes_too_late_is_refused(
     driver.step()
     driver.step()
     user_id = database.job(job_id)["user_id"]
-    reconcile.cancel(run, job_id, user_id)
+    job_control.cancel(run, job_id, user_id)
     driver.drain()
     seen = database.job(job_id)
     take_back(run, seen)
     with pytest.raises(PermanentError, match="rolled back"):
-        reconcile.retry(run, seen)
+        job_control.retry(run, seen)
     assert database.job(job_id)["status"] == "rolled_back"
     assert "ready" not in {chunk["status"] for chunk in database.chunks(job_id)}
 
@@ -275,10 +275,10 @@ def test_a_cancelled_job_that_goes_on_later_looks_again(
         message = driver.sent.popleft()
         for stage in ROUTES[message.kind][:2]:  # not to the end of the chunk
             driver.perform(stage, message.chunk, message.job_id)
-    reconcile.cancel(run, later, first["user_id"])
+    job_control.cancel(run, later, first["user_id"])
     driver.drain()
     take_back(run, first)
-    assert reconcile.retry(run, database.job(later)) > 0
+    assert job_control.retry(run, database.job(later)) > 0
     driver.drain()
     assert counts(database.job(later)) == (61, 60, 0, 1)
     assert proven({"id": later}) == set()
@@ -294,7 +294,7 @@ def test_a_zombie_of_a_cancelled_job_is_fenced(
 
     def slow(run: Runtime, lease: Any) -> Any:
         ending = load(run, lease)
-        reconcile.cancel(run, job_id, lease.ref.user_id)
+        job_control.cancel(run, job_id, lease.ref.user_id)
         finish = next(m for m in driver.sent if m.stage is Stage.FINISH)
         driver.perform(Stage.FINISH, finish.chunk, job_id)
         roll_back(run, lease.ref.user_id, job_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from uuid import UUID, uuid4
 import orjson
 import pytest
 
-from pipeline.storage.atomic_files import locked
 from schemas.progress import Stage
 from sql.store import Lake
-from tasks.maintenance import reconcile
-from tasks.operations import findings, verify
+from tasks.maintenance import sweep
+from tasks.operations import findings, job_control, verify
 from tasks.runtime.context import Runtime
 from tests.support.formats import all_samples
 from tests.support.lake import Database, Driver, FakeScanner, counts, zipped
@@ -237,26 +235,8 @@ def test_a_lease_that_nobody_took_over(
 def test_a_work_folder_that_stayed(job: dict[str, Any], check: Check, run: Runtime) -> None:
     run.folders.members(job["id"]).mkdir(parents=True)
     assert failed(check(job)) == {"nothing left over"}
-    assert reconcile.sweep(run) == 1
+    assert sweep.sweep(run) == 1
     assert failed(check(job)) == set()
-
-
-def test_a_folder_that_a_claim_holds_is_not_swept_however_old_it_looks(run: Runtime) -> None:
-    folder = run.folders.job(uuid4())
-    (folder / "original").mkdir(parents=True)
-    os.utime(folder, (0, 0))  # as a clock that is hours ahead sees it
-    with locked(folder):
-        assert reconcile.sweep(run) == 0
-    (folder / "original" / "a.txt").write_bytes(b"The one copy.")
-    os.utime(folder, (0, 0))
-    assert reconcile.sweep(run) == 0
-    (folder / "original" / "a.txt").unlink()
-    os.utime(folder, (0, 0))
-    assert reconcile.sweep(run) == 1
-
-
-def test_a_folder_that_another_sweep_was_quicker_with_is_no_error(run: Runtime) -> None:
-    assert reconcile.clear(run, run.folders.job(uuid4())) is False
 
 
 def test_a_blob_that_went(job: dict[str, Any], check: Check, run: Runtime) -> None:
@@ -305,7 +285,7 @@ def test_a_flipped_byte_of_a_spool_that_lies_at_rest(
     (chunk,) = database.chunks(job_id)
     for stage in (Stage.NORMALISE, Stage.SCREEN):
         assert driver.perform(stage, chunk["id"], job_id)
-    reconcile.cancel(run, job_id, database.job(job_id)["user_id"])
+    job_control.cancel(run, job_id, database.job(job_id)["user_id"])
     driver.drain()
     row = database.job(job_id)
     assert row["status"] == "cancelled"

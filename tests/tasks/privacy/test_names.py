@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pipeline.ports import Names
 from pipeline.privacy.policy import Policy, parse
 from pipeline.privacy.redact import Redactor, Texts
-from pipeline.privacy.redact_records import protect
+from pipeline.privacy.redact_records import redact_outcomes
 from schemas.errors import ConfigurationError, TransientError
 from schemas.privacy import BY_RULE, Kind
 from schemas.records import DataType, Record
@@ -46,8 +46,8 @@ def redactor(policy: str = "", models: Names | None = None) -> Redactor:
 def treated(policy: str, *, language: str | None = "en", **texts: Any) -> Any:
     made = redactor(policy)
     given = Texts(**{"title": None, "content": None, "metadata": {}, **texts})
-    told = made.told([(language, given, None)]).get(0)
-    return made.of("mail.mbox", given, told)
+    told = made.find_names([(language, given, None)]).get(0)
+    return made.redact("mail.mbox", given, told)
 
 
 def rule(kind: str, action: str, **more: str) -> str:
@@ -94,13 +94,13 @@ def test_what_a_rule_of_ours_finds_stays_with_it() -> None:
     policy = rule("person", "drop") + rule("email", "mask")
     made = redactor(policy, Greedy())
     said = Texts("Ana Ruiz's <ana@example.org> (+49 1512 3456789), Bo", None, {})
-    told = made.told([("en", said, None)]).get(0)
-    texts, done, _ = made.of("x", said, told)
+    told = made.find_names([("en", said, None)]).get(0)
+    texts, done, _ = made.redact("x", said, told)
     masked = "***@*******.***"
     assert texts.title == f"[person removed]'s <{masked}> (+49 1512 3456789), [person removed]"
     assert done == {"email": {"mask": 1}, "person": {"drop": 2}, "phone": {"keep": 1}}
-    told = made.told([("en", texts, None)]).get(0)
-    again = made.of("x", texts, told)
+    told = made.find_names([("en", texts, None)]).get(0)
+    again = made.redact("x", texts, told)
     assert again.texts == texts
     assert again.done == {"phone": {"keep": 1}}, "a mark and what is masked is no name"
 
@@ -117,7 +117,7 @@ def test_a_model_is_asked_of_words_in_its_language_alone_and_once() -> None:
     other = Texts("Ana Ruiz reist nach Port Varnow", None, {})
     asked = [("en", Texts("Ana", "an \ud800 odd text", metadata), "Letter to Ana Ruiz.pdf"),
              ("de", other, None), (None, other, None)]  # fmt: skip
-    told = made.told(asked)
+    told = made.find_names(asked)
     assert fake.asked == ["Ana", "an \ufffd odd text", "王伟", "Letter to Ana Ruiz.pdf"]
     assert {n: set(one) for n, one in told.items()} == {0: {"Letter to Ana Ruiz.pdf"}}
 
@@ -128,9 +128,9 @@ def test_records_without_a_clue_of_ours_are_treated_too() -> None:
         content=SAID, language="en",
     )  # fmt: skip
     found = [(n, 1, one) for n, one in enumerate((record, record.__copy__()))]
-    done = [one.privacy for _, _, one in protect(found, redactor())]
+    done = [one.privacy for _, _, one in redact_outcomes(found, redactor())]
     assert done == [{"person": {"keep": 1}, "place": {"keep": 1}}] * 2
-    plain = [one for _, _, one in protect(found, Redactor(Policy()))]
+    plain = [one for _, _, one in redact_outcomes(found, Redactor(Policy()))]
     assert plain == [record, record]
 
 
@@ -252,9 +252,9 @@ def test_odd_and_endless_texts_are_read(model: Path) -> None:
     odd = "\ud800 Ana Ruiz \x00 \u202e"
     for text in ("", "\x00", odd, "x" * 30_000, f"{endless}Ana Ruiz. {endless}"):
         said = Texts(None, text, {})
-        told = made.told([("en", said, None)]).get(0)
+        told = made.find_names([("en", said, None)]).get(0)
         wanted = {"person": {"keep": 1}} if "Ana" in text else {}
-        assert made.of("x", said, told).done == wanted
+        assert made.redact("x", said, told).done == wanted
 
 
 @needs_presidio

@@ -23,10 +23,10 @@ import pytest
 from pipeline import registry as formats
 from schemas.errors import TransientError
 from schemas.privacy import ReadUnder
-from sql import load as sql_load
 from sql import search as sql_search
 from sql.queries import queries
 from sql.store import Lake, OtherPolicy, Purpose
+from sql.vector_store import VectorStore
 from tasks.derived import embedding_backfill, search_index
 from tasks.ingest import chunk, loading, poison, upload
 from tasks.maintenance import reconcile
@@ -174,7 +174,7 @@ _WAYS: dict[str, Callable[[Meddler], None]] = {
     "extract, before a flush": lambda m: m.before(upload.Cutter, "flush"),
     "normalise, with the spool written": lambda m: m.at(chunk, "normalise.written"),
     "screen, with the mask written": lambda m: m.at(chunk, "screen.written"),
-    "embed, before vectors are remembered": lambda m: m.before(sql_load.VectorStore, "keep"),
+    "embed, before vectors are remembered": lambda m: m.before(VectorStore, "keep"),
     "embed, with the vectors written": lambda m: m.at(chunk, "embed.written"),
     "load, before the commit": lambda m: m.at(loading, "load.after_partitions"),
 }
@@ -302,7 +302,7 @@ def test_a_reparse(
         meddler.at(reparse_read, "reparse.read")
     elif at == "remembered":
         database.rows("DELETE FROM vectors.cache")
-        meddler.before(sql_load.VectorStore, "keep")
+        meddler.before(VectorStore, "keep")
     else:
         meddler.before(loading, "ensure_partitions")
     done = [said for _, said in reparse(run, stored["user_id"], order(name))]
@@ -358,7 +358,7 @@ def test_vectors_that_follow(
     job = imported(ANA, "export.zip", EXPORT)
     search_index.index_user(run, job["user_id"], seconds=60)
     if at == "remembered":
-        meddler.before(sql_load.VectorStore, "keep")
+        meddler.before(VectorStore, "keep")
     else:
         meddler.at(embedding_backfill, f"deepen.{at}")
     embedding_backfill.turn(run, job["user_id"], "full")
@@ -461,7 +461,8 @@ def test_words_that_are_indexed_while_a_policy_is_applied(
     models = embedding_backfill.known_models(run, user)
     asked = {
         "user_id": user, "n": 100, "models": list(models), "model_ids": list(models.values()),
-        "least_chars": sql_search.LEAST_CHARS, **embedding_backfill.wanted(run).parameters(),
+        "least_chars": sql_search.LEAST_CHARS,
+        **embedding_backfill.wanted_documents(run).parameters(),
     }  # fmt: skip
     applying = threading.Thread(target=hosts.apply, args=(user,))
     with run.lake.remaking(user, Purpose.INDEX) as entered:

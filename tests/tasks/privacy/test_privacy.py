@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from pipeline.privacy.policy import Policy, parse
-from pipeline.privacy.redact import Redactor, Texts, joined
+from pipeline.privacy.redact import Redactor, Texts, merge_counts
 from schemas.errors import ConfigurationError, TransientError
 from schemas.progress import Stage
 from schemas.tally import FileTally
@@ -86,7 +86,7 @@ Imported = Callable[[str, str, bytes], dict[str, Any]]
 
 def treated(policy: str, *, source: str = "mail.mbox", **texts: Any) -> Any:
     given = {"title": None, "content": None, "metadata": {}, **texts}
-    return Redactor(parse(policy.encode()), KEY.encode(), b"ana").of(source, Texts(**given))
+    return Redactor(parse(policy.encode()), KEY.encode(), b"ana").redact(source, Texts(**given))
 
 
 def test_the_first_rule_that_fits_wins() -> None:
@@ -147,7 +147,7 @@ def test_what_was_treated_is_not_found_again() -> None:
     assert sum(n for actions in once.done.values() for n in actions.values()) == 10
     again = treated(policy, content=once.texts.content, metadata=once.texts.metadata)
     assert again == (once.texts, {}, ())
-    assert joined(once.done, again.done) == once.done
+    assert merge_counts(once.done, again.done) == once.done
 
 
 @pytest.mark.parametrize("action", ["mask", "drop", "hash"])
@@ -169,7 +169,7 @@ def test_coordinates_that_cannot_be_rounded_are_gone(action: str) -> None:
 def test_nothing_but_a_tag_without_a_policy() -> None:
     metadata = {"sender": {"phone": PHONES[0]}, "n": 4556737586899855}
     texts = Texts("a title", f"ring {PHONES[0]}", metadata)
-    found = Redactor(Policy()).of("x", texts)
+    found = Redactor(Policy()).redact("x", texts)
     assert all(new is old for new, old in zip(found.texts, texts, strict=True))
     assert found.done == {"card": {"keep": 1}, "phone": {"keep": 2}}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.runtime.isolated_child import allow, apart
+from tasks.runtime.isolated_child import allow, run_isolated
 from tests.support.place import ROOT
 
 
@@ -46,7 +46,7 @@ WORK: dict[str, tuple[Callable[[], None], bool]] = {
 
 
 def _all_of_it() -> list[bool]:
-    return [apart(work, seconds=1) for work, _ in WORK.values()]
+    return [run_isolated(work, seconds=1) for work, _ in WORK.values()]
 
 
 def _in_thread(work: Callable[[], list[bool]]) -> list[bool]:
@@ -83,7 +83,7 @@ def test_from_a_daemonic_child() -> None:
 
 def test_no_word_of_what_it_read(capfd: pytest.CaptureFixture[str]) -> None:
     print("said before", end="")
-    assert not apart(_fails, seconds=5)
+    assert not run_isolated(_fails, seconds=5)
     assert capfd.readouterr() == ("said before", "")
 
 
@@ -94,7 +94,7 @@ def test_a_child_may_be_given_more_time(tmp_path: Path) -> None:
             time.sleep(0.8)
             (tmp_path / str(n)).touch()
 
-    assert apart(patient, seconds=1)
+    assert run_isolated(patient, seconds=1)
     assert len(list(tmp_path.iterdir())) == 3
 
 
@@ -116,7 +116,7 @@ def test_an_error_meanwhile_ends_the_child(tmp_path: Path) -> None:
     timer.start()
     try:
         with pytest.raises(Limit):
-            apart(work, seconds=60)
+            run_isolated(work, seconds=60)
     finally:
         timer.join()
         signal.signal(signal.SIGUSR1, before)
@@ -128,11 +128,11 @@ def test_an_error_meanwhile_ends_the_child(tmp_path: Path) -> None:
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     script = (
         "import os, sys, time; from pathlib import Path\n"
-        "from tasks.runtime.isolated_child import apart\n"
+        "from tasks.runtime.isolated_child import run_isolated\n"
         "def work():\n"
         "    Path(sys.argv[1], str(os.getpid())).touch()\n"
         "    time.sleep(300)\n"
-        "apart(work, seconds=300)"
+        "run_isolated(work, seconds=300)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT)
     while not (pids := list(tmp_path.iterdir())):

@@ -4,53 +4,30 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 from psycopg_pool.pool import AddConnection
 
-from schemas.errors import PermanentError, TransientError
+from schemas.errors import TransientError
 from schemas.files import SliceLimits
 from schemas.lease import Lease
 from schemas.progress import Stage
 from sql.connection import open_pool
 from sql.store import Fenced, Lake
 from tasks.maintenance import reconcile
-from tasks.operations import verify
-from tasks.runtime import stage_runner
+from tasks.operations import job_control, verify
 from tasks.runtime.context import Runtime
 from tests.support import progress
 from tests.support.lake import WORK, Database, Driver, FakeEmbedder, counts, zipped
+from tests.support.ledger import ANA, ROWS, Drop, Secret, check_done, failing, go_on, lease, leased
 from workers.settings import Settings
 
 pytestmark = pytest.mark.services
-
-ANA = "ana@example.org"
-ROWS = b"".join(b'{"id": %d, "name": "row %d"}\n' % (n, n) for n in range(40))
-
-Drop = Callable[[str, str, bytes], UUID]
-
-
-@pytest.fixture
-def small(run: Runtime, make_run: Callable[..., Runtime]) -> Runtime:
-    """The runtime with ten rows a chunk, and three attempts for each."""
-    run.options = make_run(slices=SliceLimits(records=10), max_attempts=3).options
-    return run
-
-
-@pytest.fixture
-def cut(small: Runtime, drop: Drop, driver: Driver) -> UUID:
-    """A job whose upload is cut, and whose chunks wait."""
-    job_id = drop(ANA, "rows.ndjson", ROWS)
-    driver.step()
-    assert all(message.stage is Stage.NORMALISE for message in driver.sent)
-    return job_id
 
 
 @pytest.fixture
@@ -60,62 +37,6 @@ def embedded(small: Runtime, drop: Drop, driver: Driver) -> UUID:
     job_id = drop(ANA, "texts.zip", zipped(texts))
     driver.step()
     return job_id
-
-
-def lease(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Lease | None:
-    return run.ledger.lease(
-        chunk=chunk,
-        job_id=job_id,
-        stage=stage,
-        worker="test",
-        lease_s=60,
-        max_attempts=run.options.max_attempts,
-    )
-
-
-def leased(run: Runtime, job_id: UUID, chunk: int, stage: Stage) -> Lease:
-    made = lease(run, job_id, chunk, stage)
-    assert made is not None
-    return made
-
-
-@contextmanager
-def failing(
-    stage: Stage, error: Callable[[], BaseException], times: int = 10**6
-) -> Iterator[list[int]]:
-    """`stage` raises, that many times; the list holds the chunks that met it."""
-    work, met = WORK[stage], []
-
-    def broken(run: Runtime, held: Lease) -> Any:
-        if len(met) < times:
-            met.append(held.ref.id)
-            raise error()
-        return work(run, held)
-
-    WORK[stage] = broken
-    try:
-        yield met
-    finally:
-        WORK[stage] = work
-
-
-def go_on(run: Runtime, driver: Driver, database: Database, turns: int = 20) -> None:
-    """Time passes, the reconciler turns and workers work, until nothing is left to do."""
-    for _ in range(turns):
-        driver.drain()
-        driver.take_turns(run)
-        database.let_time_pass()
-        if not any(reconcile.reconcile(run).values()):
-            return
-    raise AssertionError("the ledger does not come to rest")
-
-
-def check_done(database: Database, job_id: UUID, rows: int = 40) -> None:
-    job = database.job(job_id)
-    assert (job["status"], job["remaining"], counts(job)) == ("done", 0, (rows, rows, 0, 0))
-    assert len(database.documents(job_id)) == rows
-    finished = "SELECT count(*) FROM imports.events WHERE job_id = %s AND kind = 'finished'"
-    assert database.one(finished, job_id) == 1
 
 
 # --- leases -----------------------------------------------------------------------------------
@@ -277,10 +198,6 @@ def test_what_is_given_back_is_not_sent_before_its_time(
     assert len(met) == 1
 
 
-class Secret(Exception):
-    """An error whose text holds what nobody may see."""
-
-
 def test_a_defect_burns_attempts_and_the_rest_is_loaded(
     small: Runtime,
     cut: UUID,
@@ -312,7 +229,7 @@ def test_a_defect_burns_attempts_and_the_rest_is_loaded(
     events = str(database.rows("SELECT * FROM imports.events"))
     assert "4711" not in written.out + written.err + str(job) + str(dead) + events
 
-    assert reconcile.retry(small, job) == 1
+    assert job_control.retry(small, job) == 1
     go_on(small, driver, database)
     after = database.job(cut)
     assert (after["status"], counts(after), after["error_code"]) == ("done", (40, 40, 0, 0), None)
@@ -326,131 +243,6 @@ def test_memory_errors_are_given_back(
     with failing(Stage.NORMALISE, MemoryError, times=1):
         go_on(small, driver, database)
     check_done(database, cut)
-
-
-def test_a_retried_job_is_put_where_it_belongs(
-    small: Runtime, drop: Drop, driver: Driver, database: Database
-) -> None:
-    job_id = drop(ANA, "rows.ndjson", ROWS)
-    with failing(Stage.EXTRACT, lambda: Secret("x")):
-        go_on(small, driver, database)
-    job = database.job(job_id)
-    assert job["status"] == "failed"
-    kept = small.folders.data / job["archived_path"]
-    assert kept.parent == small.folders.failed / ANA
-    reconcile.retry(small, job)
-    go_on(small, driver, database)
-    after = database.job(job_id)
-    assert (after["status"], after["remaining"]) == ("done", 0)
-    assert list((small.folders.failed / ANA).iterdir()) == []
-    assert (small.folders.data / after["archived_path"]).read_bytes() == ROWS
-    assert after["archived_path"].startswith("processed/")
-
-
-def test_a_job_that_fails_again_takes_no_other_jobs_place(
-    small: Runtime, drop: Drop, driver: Driver, database: Database
-) -> None:
-    first, other = ROWS, ROWS[:200]
-    with failing(Stage.EXTRACT, lambda: Secret("x")):
-        jobs = [drop(ANA, "rows.ndjson", first)]
-        go_on(small, driver, database)
-        reconcile.retry(small, database.job(jobs[0]))
-        later = (
-            "UPDATE imports.chunks SET not_before = now() + interval '1 day', enqueued_at = NULL, "
-            "waits_for_set = true WHERE job_id = %s"
-        )
-        database.rows(later, jobs[0])
-        jobs.append(drop(ANA, "rows.ndjson", other))
-        go_on(small, driver, database)
-        assert [database.job(job)["status"] for job in jobs] == ["queued", "failed"]
-        database.rows(
-            "UPDATE imports.chunks SET not_before = now(), waits_for_set = false WHERE job_id = %s",
-            jobs[0],
-        )
-        go_on(small, driver, database)
-    kept = [small.folders.data / database.job(job)["archived_path"] for job in jobs]
-    assert [path.read_bytes() for path in kept] == [first, other]
-
-
-def test_retry_of_a_job_that_ended_well_does_nothing(
-    small: Runtime, cut: UUID, driver: Driver, database: Database
-) -> None:
-    driver.drain()
-    job = database.job(cut)
-    assert reconcile.retry(small, job) == 0
-    assert database.job(cut) == job
-    assert (small.folders.data / job["archived_path"]).exists()
-
-
-def test_a_rejected_upload_may_be_tried_again(
-    small: Runtime, drop: Drop, driver: Driver, database: Database
-) -> None:
-    job_id = drop(ANA, "cut.zip", b"PK\x03\x04" + bytes(100))
-    driver.drain()
-    job = database.job(job_id)
-    assert job["status"] == "rejected"
-    assert reconcile.retry(small, job) == 1
-    driver.drain()
-    again = database.job(job_id)
-    assert (again["status"], again["error_code"]) == ("rejected", job["error_code"])
-    assert again["remaining"] == 0
-
-
-def test_retry_is_refused_where_another_job_has_the_archive(
-    small: Runtime, drop: Drop, driver: Driver, database: Database
-) -> None:
-    first = drop(ANA, "rows.ndjson", ROWS)
-    with failing(Stage.EXTRACT, lambda: Secret("x")):
-        go_on(small, driver, database)
-    drop(ANA, "rows again.ndjson", ROWS)
-    go_on(small, driver, database)
-    job = database.job(first)
-    with pytest.raises(PermanentError):
-        reconcile.retry(small, job)
-    assert database.job(first) == job
-    assert (small.folders.data / job["archived_path"]).exists()
-
-
-# --- cancel -----------------------------------------------------------------------------------
-
-
-def test_cancel_stops_what_has_not_begun(
-    small: Runtime, cut: UUID, driver: Driver, database: Database
-) -> None:
-    driver.step()
-    loaded = len(database.documents(cut))
-    assert 0 < loaded < 40
-    job = database.job(cut)
-    held = database.chunks(cut)[-1]["id"]
-    at_work = leased(small, cut, held, Stage.NORMALISE)
-    found = reconcile.cancel(small, cut, job["user_id"])
-    others = len(database.chunks(cut)) - 1
-    assert (found.stopped, found.done, found.loaded) == (others, 1, loaded)
-    with pytest.raises(Fenced), small.lake.commit(at_work):
-        pass
-    driver.drain()
-    after = database.job(cut)
-    assert (after["status"], after["remaining"]) == ("cancelled", 0)
-    assert len(database.documents(cut)) == loaded == after["records_loaded"]
-    assert reconcile.cancel(small, cut, job["user_id"]).stopped == 0
-    (event,) = database.rows("SELECT detail FROM imports.events WHERE kind = 'cancelled'")
-    assert event["detail"]["loaded"] == loaded
-    assert database.job(cut)["status"] == "cancelled"
-
-
-def test_a_cancelled_job_may_be_taken_up_again(
-    small: Runtime, cut: UUID, driver: Driver, database: Database, reader: Lake
-) -> None:
-    driver.step()
-    reconcile.cancel(small, cut, database.job(cut)["user_id"])
-    driver.drain()
-    job = database.job(cut)
-    assert [f.check for f in verify.verify(small, reader, job) if not f.ok] == []
-    assert reconcile.retry(small, job) > 0
-    go_on(small, driver, database)
-    after = database.job(cut)
-    assert (after["status"], counts(after)) == ("done", (40, 40, 0, 0))
-    assert [f.check for f in verify.verify(small, reader, after) if not f.ok] == []
 
 
 # --- messages ---------------------------------------------------------------------------------
@@ -492,33 +284,6 @@ def test_a_stage_that_is_not_due_is_not_done(
     for stage in (Stage.NORMALISE, Stage.LOAD):
         driver.perform(stage, chunk, cut)
     check_done(database, cut)
-
-
-def test_rows_are_on_the_disk_before_what_they_came_of_is_cleared(
-    run: Runtime, drop: Drop, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[str] = []
-    on_the_disk: list[bool] = []
-    finish, put_to_rest = WORK[Stage.FINISH], reconcile._put_to_rest
-
-    def finishing(run: Runtime, lease: Lease) -> stage_runner.Ending:
-        quick = "SET synchronous_commit = off; CREATE TABLE public.rows_of_a_load (n) AS SELECT 1"
-        with psycopg.connect(database.url) as connection:
-            connection.execute(quick)
-        written.append(database.one("SELECT pg_current_wal_insert_lsn()::text"))
-        return finish(run, lease)
-
-    def resting(*arguments: Any) -> str:
-        asked = "SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn"
-        on_the_disk.append(database.one(asked, written[-1]))
-        return put_to_rest(*arguments)
-
-    monkeypatch.setitem(WORK, Stage.FINISH, finishing)
-    monkeypatch.setattr(reconcile, "_put_to_rest", resting)
-    job_id = drop(ANA, "rows.ndjson", ROWS)
-    driver.drain()
-    check_done(database, job_id)
-    assert on_the_disk == [True]
 
 
 # --- sending ----------------------------------------------------------------------------------

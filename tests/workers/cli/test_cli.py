@@ -232,11 +232,11 @@ def test_nothing_of_any_bytes_shows_through_the_mask(raw: bytes) -> None:
 
 def test_a_receipt_that_does_not_add_up_says_so() -> None:
     good = Tally(seen=3, loaded=1, duplicate=1, quarantined=1)
-    assert receipts.adds_up(good, {"csv": good}, settled=True)
-    assert not receipts.adds_up(good, {}, settled=True)  # the files tell another story
-    assert receipts.adds_up(good, {}, settled=False)
+    assert receipts.adds_up(good, {"csv": good}, complete=True)
+    assert not receipts.adds_up(good, {}, complete=True)  # the files tell another story
+    assert receipts.adds_up(good, {}, complete=False)
     lost = Tally(seen=4, loaded=1, duplicate=1, quarantined=1)
-    assert not receipts.adds_up(lost, {"csv": lost}, settled=True)
+    assert not receipts.adds_up(lost, {"csv": lost}, complete=True)
 
 
 # --- with services ---------------------------------------------------------------------------

@@ -21,6 +21,7 @@ import workers.cli
 from schemas.files import SliceLimits
 from schemas.progress import Stage
 from tasks.maintenance import reconcile
+from tasks.operations import job_control
 from tasks.runtime import dispatch
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, Driver, FakeModels, zipped
@@ -141,7 +142,7 @@ def test_no_verb_fails_for_a_broker_that_refuses(
     driver.drain()
     failed = drop(ANA, "failed.ndjson", ROWS + b"\n")
     driver.step()
-    reconcile.cancel(small, failed, database.job(failed)["user_id"])
+    job_control.cancel(small, failed, database.job(failed)["user_id"])
     driver.drain()
     drop(ANA, "takeout-20250102T030405Z-001.zip", zipped({"rows.ndjson": ROWS + b"\n\n\n"}))
     driver.drain()
@@ -196,7 +197,7 @@ def _job_at(stage: str, small: Runtime, drop: Drop, driver: Driver, database: Da
     if stage != "dropped":
         driver.step()
     if stage == "stopped":
-        reconcile.cancel(small, job_id, user_id)
+        job_control.cancel(small, job_id, user_id)
     if stage in ("ending", "end fails", "at its end"):
         while not any(message.stage is Stage.FINISH for message in driver.sent):
             driver.step()

@@ -44,15 +44,15 @@ def test_what_root_makes_while_it_acts_is_the_users(top: Path, nobody: pwd.struc
     top.chmod(0o777)
     closed = top / "closed"
     closed.mkdir(0o700)
-    with unprivileged.acting(nobody):
+    with unprivileged.act_as(nobody):
         (top / "made").write_bytes(b"x")
         with pytest.raises(PermissionError):
             (closed / "no").write_bytes(b"x")
-        with unprivileged.rooted():
+        with unprivileged.act_as_root():
             (closed / "yes").write_bytes(b"x")
         with pytest.raises(PermissionError):
             (closed / "no").write_bytes(b"x")
-        with unprivileged.acting(nobody), unprivileged.rooted(), unprivileged.rooted():
+        with unprivileged.act_as(nobody), unprivileged.act_as_root(), unprivileged.act_as_root():
             (closed / "yes").unlink()
     assert (top / "made").stat().st_uid == nobody.pw_uid
     (closed / "yes").write_bytes(b"x")
@@ -60,10 +60,10 @@ def test_what_root_makes_while_it_acts_is_the_users(top: Path, nobody: pwd.struc
 
 
 def test_a_child_that_settles_is_root_no_more(top: Path, nobody: pwd.struct_passwd) -> None:
-    with unprivileged.acting(nobody):
+    with unprivileged.act_as(nobody):
         child = os.fork()
         if child == 0:
-            unprivileged.settle()
+            unprivileged.become_acting_user()
             try:
                 os.setuid(0)
             except PermissionError:

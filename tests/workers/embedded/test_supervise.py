@@ -190,9 +190,9 @@ def test_a_program_with_a_port_is_up_once_it_listens(
     supervisor.up(lake.model_copy(update={"flower_port": port}), say=lines.append)
     assert lines[-1] == "flower is up"
     connection = program_states.Connection(lake)
-    assert supervisor._stays(connection, listening)
+    assert supervisor._stays_up(connection, listening)
     deaf = msgspec.structs.replace(listening, port=free_port())
-    assert not supervisor._stays(connection, deaf), "it runs, and does not listen there"
+    assert not supervisor._stays_up(connection, deaf), "it runs, and does not listen there"
 
 
 @pytest.mark.services

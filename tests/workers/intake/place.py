@@ -100,9 +100,9 @@ class Place:
         path.write_bytes(data)
         return path
 
-    def said(self) -> watching.Watching:
+    def said(self) -> watching.WatcherReport:
         """What another process reads of the watcher."""
-        (found,) = watching.told(self.folders)
+        (found,) = watching.read_reports(self.folders)
         return found
 
     def let_time_pass(self) -> None:

@@ -391,8 +391,8 @@ def test_status_and_doctor_tell_what_was_passed_over(
 
     monkeypatch.setattr(intake, "take_in", refuse)
     place.watcher.scan()
-    shot = status.Snapshot([], [], [], [], {"watchers": watching.told(place.folders)})
-    (line,) = status.said_of(shot)
+    shot = status.Snapshot([], [], [], [], {"watchers": watching.read_reports(place.folders)})
+    (line,) = status.status_lines(shot)
     assert line == (
         "staging/anna/照\\xff.zip: not taken in, tried 1 times: Stale file handle. (os_116)"
     )
@@ -402,7 +402,7 @@ def test_status_and_doctor_tell_what_was_passed_over(
     (file,) = place.folders.run.glob("watcher-*.json")
     old = file.read_bytes().replace(b'"at":"2', b'"at":"1')
     file.write_bytes(old)
-    assert watching.told(place.folders) == [], "one that says nothing runs no more"
+    assert watching.read_reports(place.folders) == [], "one that says nothing runs no more"
 
 
 # --- staging that is closed ------------------------------------------------------------------

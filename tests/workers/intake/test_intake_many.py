@@ -11,7 +11,7 @@ import pytest
 from tests.workers.intake.many import fill, fill_flat
 from tests.workers.intake.place import Place
 from workers import staging, watcher
-from workers.staging import Found, Prints, Settling, fingerprint
+from workers.staging import Found, Prints, StabilityCheck, fingerprint
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def _peak(count: int, top: Path) -> int:
     """The most memory that a look at `count` files takes, and at a folder with as many."""
     fill_flat(top / "staging" / "anna", count)
     fill_flat(top / "staging" / "ben" / "Takeout", count)
-    prints, settling = Prints(), Settling(60)
+    prints, stability = Prints(), StabilityCheck(60)
     tracemalloc.start()
     for _ in range(3):
         prints.begin()
         for found in staging.in_turns(staging.look(top / "staging")):
             mark = prints.of(found)
             if mark is not None:
-                settling.settled(found.path, mark, 0.0)
+                stability.is_stable(found.path, mark, 0.0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     prints.keep(set())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.storage.atomic_files import put, written
 from tests.workers.intake.place import Place
 from workers import intake
-from workers.staging import ignored
+from workers.staging import is_ignored
 
 #: A name of 249 bytes: with `.sha256` behind it, it is longer than a file system takes.
 CJK = "照" * 83
@@ -101,7 +101,7 @@ def test_any_name_is_taken_in_or_put_aside(names: list[bytes], empty: bool) -> N
         for name in names:
             with open(home + b"/" + name, "wb") as out:  # noqa: PTH123 - bytes
                 out.write(b"" if empty else name)
-        looked_at = [name for name in names if not ignored(os.fsdecode(name))]
+        looked_at = [name for name in names if not is_ignored(os.fsdecode(name))]
         place.watcher.scan()
         left = set(os.listdir(home))  # noqa: PTH208 - bytes
         assert left == set(names) - set(looked_at)
@@ -124,6 +124,6 @@ def test_any_name_of_a_users_folder(user: bytes) -> None:
             out.write(b"a")
         place.watcher.scan()
         assert place.said().passed_over == []
-        lies = ignored(os.fsdecode(user))
+        lies = is_ignored(os.fsdecode(user))
         left = os.listdir(home)  # noqa: PTH208 - bytes
         assert left == ([b"a.txt"] if lies else [])

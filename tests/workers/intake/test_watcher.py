@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from workers.settings import Settings
-from workers.staging import Found, Settling, fingerprint, ignored, look
+from workers.staging import Found, StabilityCheck, fingerprint, is_ignored, look
 from workers.watcher import Watcher
 from workers.watcher import run as run_watcher
 
@@ -20,35 +20,35 @@ from workers.watcher import run as run_watcher
      ".DS_Store", "a.zip.sha256"],
 )  # fmt: skip
 def test_unfinished_and_litter_is_ignored(name: str) -> None:
-    assert ignored(name)
+    assert is_ignored(name)
 
 
 @pytest.mark.parametrize("name", ["takeout.zip", "part.zip", "a.tmp.zip", "temporary", "ä ö.json"])
 def test_exports_are_not_ignored(name: str) -> None:
-    assert not ignored(name)
+    assert not is_ignored(name)
 
 
 @pytest.mark.threat("moving", seen="still growing: waits")
 def test_settles_only_after_standing_still() -> None:
-    settling = Settling(5.0)
+    stability = StabilityCheck(5.0)
     path = Path("a.zip")
-    assert not settling.settled(path, (1, 1), 0.0)
-    assert not settling.settled(path, (2, 2), 4.0)  # it grew
-    assert not settling.settled(path, (2, 2), 8.9)
-    assert settling.settled(path, (2, 2), 9.0)
+    assert not stability.is_stable(path, (1, 1), 0.0)
+    assert not stability.is_stable(path, (2, 2), 4.0)  # it grew
+    assert not stability.is_stable(path, (2, 2), 8.9)
+    assert stability.is_stable(path, (2, 2), 9.0)
 
 
 def test_a_new_file_of_an_old_name_waits_anew() -> None:
-    settling = Settling(5.0)
+    stability = StabilityCheck(5.0)
     path = Path("a.zip")
-    settling.settled(path, (1, 1), 0.0)
-    settling.keep(set())
-    assert len(settling) == 0
-    assert not settling.settled(path, (1, 1), 100.0)
+    stability.is_stable(path, (1, 1), 0.0)
+    stability.keep(set())
+    assert len(stability) == 0
+    assert not stability.is_stable(path, (1, 1), 100.0)
 
 
 def test_no_wait_takes_at_once() -> None:
-    assert Settling(0.0).settled(Path("a"), (1, 1), 3.0)
+    assert StabilityCheck(0.0).is_stable(Path("a"), (1, 1), 3.0)
 
 
 def test_looks_into_users_folders_and_follows_no_link(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_every_format_that_is_named_exists_and_every_format_of_takeout_is_named(
 def test_each_fate_says_what_it_has_to(fate: Fate) -> None:
     some = [one for _, one in data_sets() if one.fate is fate]
     assert some
-    if fate in (Fate.PARSED, Fate.ROWS, Fate.KEPT):
+    if fate in (Fate.PARSED, Fate.ROWS, Fate.FILES):
         assert all(one.formats for one in some)
     if fate in (Fate.ROWS, Fate.IGNORED, Fate.UNKNOWN):
         assert all(one.why for one in some)

@@ -95,14 +95,14 @@ def events(
 
 def retry(job: Job) -> None:
     """Continue a job that failed, was rejected or cancelled, from the stage where it stopped."""
-    from tasks.maintenance import reconcile  # noqa: PLC0415 - not for `receipt`
+    from tasks.operations import job_control  # noqa: PLC0415 - not for `receipt`
 
     with connect.runtime(load()) as run:
-        row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
+        row = waiting.wait_for_end(run.ledger, connect.find_job(run.ledger, job))
         short = str(row["id"])[:8]
         if not row["completed_at"]:
             raise PermanentError(_not_yet(row))
-        count = reconcile.retry(run, row)
+        count = job_control.retry(run, row)
     if not count:
         raise PermanentError(f"Nothing of the job failed: it is {row['status']}.{_then(row)}")
     console.say(f"{count} chunks run again; see: datapunk status {short}")
@@ -110,16 +110,16 @@ def retry(job: Job) -> None:
 
 def cancel(job: Job, json: Json = False) -> None:
     """Stop a job. Loaded rows stay; this and the receipt print their number."""
-    from tasks.maintenance import reconcile  # noqa: PLC0415 - not for `receipt`
+    from tasks.operations import job_control  # noqa: PLC0415 - not for `receipt`
 
     with connect.runtime(load()) as run:
         row = connect.find_job(run.ledger, job)
         if row["completed_at"]:
             raise PermanentError(f"The job has ended already: it is {row['status']}.{_then(row)}")
-        found = reconcile.cancel(run, row["id"], row["user_id"])
+        found = job_control.cancel(run, row["id"], row["user_id"])
         if not (found.stopped or found.ended):  # a worker is at its last step
-            row = waiting.at_rest(run.ledger, row)
-            found = reconcile.cancel(run, row["id"], row["user_id"])
+            row = waiting.wait_for_end(run.ledger, row)
+            found = job_control.cancel(run, row["id"], row["user_id"])
             row = connect.find_job(run.ledger, str(row["id"]))
     short = str(row["id"])[:8]
     if not (found.stopped or found.ended):
@@ -165,11 +165,11 @@ def rollback(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json: Json = False,
 ) -> None:
-    """Roll back what a job loaded. What another job also had stays, and becomes that job's."""
+    """Roll back what a job loaded. Records that another job also had become that job's."""
     from tasks.operations.rollback import roll_back  # noqa: PLC0415 - not for `receipt`
 
     with connect.runtime(load()) as run:
-        row = waiting.at_rest(run.ledger, connect.find_job(run.ledger, job))
+        row = waiting.wait_for_end(run.ledger, connect.find_job(run.ledger, job))
         found = roll_back(run, row["user_id"], row["id"], dry=dry_run)
     if json:
         console.as_json({"dry_run": dry_run, **msgspec.to_builtins(found)})

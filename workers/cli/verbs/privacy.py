@@ -72,7 +72,7 @@ def apply(
 ) -> None:
     """Apply the policy again to every document that is stored, and every older version.
 
-    What it removes can come back only from the original, by another import.
+    Removed text can only be restored by another import of the original.
     """
     found: dict[str, privacy_reapply.Applied] = {}
     with connect.runtime(load()) as run:

@@ -27,7 +27,7 @@ from tasks.operations import quarantine
 from tasks.runtime.context import Runtime
 from workers.cli import connect, console, receipts
 from workers.cli.options import Json
-from workers.embedded.unprivileged import rooted
+from workers.embedded.unprivileged import act_as_root
 from workers.settings import load
 
 app: typer.Typer = typer.Typer(help="Inspect and mend quarantined records.", no_args_is_help=True)
@@ -36,7 +36,7 @@ Code = Annotated[str | None, typer.Option("--code", help="All with this code.")]
 Number = Annotated[int | None, typer.Option("--id", help="One, by its number in the list.")]
 Job = Annotated[str | None, typer.Option("--job", help="All of this job.")]
 User = Annotated[str | None, typer.Option("--user", help="Only of this user.")]
-#: What `list` shows, under which heading: for each code, or for each record.
+#: The columns of `list` with their headings: for each code, or for each record.
 _OF_CODES = {
     "user": "user",
     "code": "code",
@@ -219,7 +219,7 @@ def edit(
             lake.ledger.event(
                 Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
-        with rooted():  # the file and the editor's belong to the user
+        with act_as_root():  # the file and the editor's belong to the user
             data = file.read_bytes() if file else _edited(row["mended"] or row["raw"])
         if data is None:
             raise PermanentError("Nothing was changed.")

@@ -52,7 +52,7 @@ def _go_on(ledger: Ledger, row: DictRow) -> None:
             raise PermanentError("Nothing waits for that set.")
         detail = {"set": row["stem"]}
         note(connection, Event.SET_NOT_WAITED_FOR, row["user_id"], None, detail)
-    console.say("what waited goes on now, with what is there")
+    console.say("the chunks that waited continue with the parts that are here")
 
 
 def _list(ledger: Ledger, user: str | None, *, json: bool) -> None:
@@ -86,9 +86,9 @@ def _show(receipt: set_lines.SetReceipt) -> None:
     console.data(f"set       {line.name} of {line.user}")
     console.data(f"state     {line.state}")
     columns = ("part", "job", "file", "state", "")
-    aside = ("" if part.here else "not there" for part in line.parts)
+    notes = ("" if part.here else "not there" for part in line.parts)
     rows = [(p.part, str(p.job)[:8], p.file, p.state, note)
-            for p, note in zip(line.parts, aside, strict=True)]  # fmt: skip
+            for p, note in zip(line.parts, notes, strict=True)]  # fmt: skip
     console.table(columns, rows)
     for note_line in set_lines.notes(line):
         console.data(note_line)

@@ -134,18 +134,18 @@ def _piece(row: Mapping[str, Any]) -> str | None:
     return str(row["subject"]) or None
 
 
-def told(failing: Mapping[str, Any]) -> str:
+def describe_failure(failing: Mapping[str, Any]) -> str:
     """Return one such failure as a line."""
     of = f" of {failing['of']}" if failing["of"] else ""
     times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
     return (
-        f"behind the imports: {failing['step']}{of} failed {times}: {failing['error']} at "
+        f"background step {failing['step']}{of} failed {times}: {failing['error']} at "
         f"{failing['place']}; next try {local(failing['again_at']):%Y-%m-%d %H:%M:%S %Z}"
     )
 
 
 def _waits(lake: connect.Services) -> dict[str, dict[str, int]]:
-    """For each job that met an error: how many chunks were given back, by the error's code."""
+    """Return for each job with errors how many chunks were given back, by the error's code."""
     waits: dict[str, dict[str, int]] = {}
     for row in lake.ledger.rows("jobs", "waits"):
         waits.setdefault(str(row["job_id"]), {})[row["code"]] = row["chunks"]
@@ -226,21 +226,21 @@ def causes(facts: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{'':8}  run: datapunk quarantine list --job {short}"
 
 
-def said_of(shot: Snapshot) -> Iterator[str]:
+def status_lines(shot: Snapshot) -> Iterator[str]:
     """Yield everything to know and to do, in lines.
 
     Failures, items that could not be taken in, then missing parts.
     """
     yield from causes(shot.jobs)
-    yield from watching.lines(shot.services["watchers"])
+    yield from watching.report_lines(shot.services["watchers"])
     for line in shot.sets:
         yield from set_lines.notes(line)
     for vectors in shot.vectors:
-        yield _how_far(**vectors)
-    yield from map(told, shot.failing)
+        yield _vector_progress(**vectors)
+    yield from map(describe_failure, shot.failing)
 
 
-def _how_far(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
+def _vector_progress(user: str, model: str, have: int, waiting: int, given_up: int) -> str:
     total = have + waiting + given_up
     progress = f"{user}: {have:,} of {total:,} documents have vectors of the {model} model"
     if not given_up:
@@ -261,7 +261,7 @@ def _services(lake: connect.Services) -> dict[str, Any]:
         "open_jobs": waiting["count"],
         "scanner": scan.detail,
         "disk_free_mb": machine.free_disk_mb(settings.data_dir),
-        "watchers": watching.told(Folders(settings.data_dir)),
+        "watchers": watching.read_reports(Folders(settings.data_dir)),
     }
 
 
@@ -269,7 +269,7 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     """Yield the state of the services, in a few lines."""
     states = services["processes"]
     running = [each["name"] for each in states if each["state"] == "RUNNING"]
-    ill = [
+    stopped = [
         f"{each['name']} {each['state'].lower()}" for each in states if each["name"] not in running
     ]
     yield f"lake: {services['data_dir']}"
@@ -277,8 +277,8 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     yield f"services: {', '.join(running) or 'none under datapunk up'}"
     if left := services["without_supervisor"]:
         yield f"without a supervisor: {left} processes, which nothing restarts; run: datapunk up"
-    if ill:
-        yield f"not running: {', '.join(ill)}; see: datapunk doctor"
+    if stopped:
+        yield f"not running: {', '.join(stopped)}; see: datapunk doctor"
     free = services["disk_free_mb"] / 1024
     yield f"open jobs: {services['open_jobs']}   scanner: {services['scanner']}"
     yield f"disk: {free:.1f} GB free"
@@ -286,7 +286,7 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
 
 def _print(shot: Snapshot) -> None:
     console.table(_COLUMNS, [line(fact) for fact in shot.jobs])
-    for text in said_of(shot):
+    for text in status_lines(shot):
         console.data(text)
     for text in footer(shot.services):
         console.say(text)
@@ -300,17 +300,17 @@ def _watch(lake: connect.Services, job: str | None) -> None:
 
     with Live(refresh_per_second=4) as live:
         while True:
-            live.update(_drawn(snapshot(lake, job)))
+            live.update(_live_view(snapshot(lake, job)))
             time.sleep(1)
 
 
-def _drawn(shot: Snapshot) -> Group:
+def _live_view(shot: Snapshot) -> Group:
     from rich.console import Group  # noqa: PLC0415 - for a terminal alone
     from rich.text import Text  # noqa: PLC0415
 
     cells = [[console.cell(value) for value in line(fact)] for fact in shot.jobs]
-    notes = [*said_of(shot), "", *footer(shot.services)]
-    return Group(console.rich_table(_COLUMNS, cells), *(Text(console.shown(n)) for n in notes))
+    notes = [*status_lines(shot), "", *footer(shot.services)]
+    return Group(console.rich_table(_COLUMNS, cells), *(Text(console.printable(n)) for n in notes))
 
 
 def _watch_lines(lake: connect.Services, job: str | None) -> None:
