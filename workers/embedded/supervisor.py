@@ -37,20 +37,21 @@ def up(
     anything starts where the port of a program is taken. With `again`, nothing is started that
     `down` has stopped since.
     """
-    if not settings.folders.run.exists():  # no program of this lake can have the port
+    if not (again or settings.folders.run.exists()):  # no program of this lake can have the port
         _require_port(settings)
     data_folders.prepare_folders(settings)
     with _alone(settings):
         if again and not _wanted(settings).exists():
             return False
         if state(settings):
-            return _mend(settings, migrate, say, seconds)
+            return _mend(settings, migrate, say, seconds, again=again)
         stop_all(settings, say)
-        _require_port(settings)
+        if not again:
+            _require_port(settings)
         data_folders.prepare_lake(settings)
         try:
             _start_supervisor(settings, seconds)
-            _start_programs(settings, migrate, say, seconds)
+            _start_programs(settings, migrate, say, seconds, again=again)
         except BaseException:
             stop_all(settings, say)
             raise
@@ -69,7 +70,9 @@ def _wanted(settings: Settings) -> Path:
     return settings.folders.run / "up"
 
 
-def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: float) -> bool:
+def _mend(
+    settings: Settings, migrate: Callable[[], None], say: Say, seconds: float, *, again: bool
+) -> bool:
     """Start what does not run under a living supervisor; leave the rest alone."""
     for line in start_settings.lines(start_settings.differing(settings)):
         say(line)
@@ -77,9 +80,9 @@ def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: fl
     if all(each.running for each in states):
         say(f"already up: {len(states)} processes; see: datapunk status")
         return False
-    if any(each.name == "flower" and each.pid is None for each in states):
+    if not again and any(each.name == "flower" and each.pid is None for each in states):
         ports.require_free(settings)
-    _start_programs(settings, migrate, say, seconds)
+    _start_programs(settings, migrate, say, seconds, again=again)
     return True
 
 
@@ -117,17 +120,22 @@ def _answers(connection: Connection) -> bool:
 
 
 def _start_programs(
-    settings: Settings, migrate: Callable[[], None], say: Say, seconds: float
+    settings: Settings, migrate: Callable[[], None], say: Say, seconds: float, *, again: bool
 ) -> None:
-    """Start the servers, run the migrations, then start everything that needs both."""
+    """Start the servers, run the migrations, then start everything that needs both.
+
+    With `again`, a program that does not get its port keeps nothing else from running.
+    """
     every = programs(settings)
-    _start_some(settings, [p for p in every if p.server], say, seconds)
+    _start_some(settings, [p for p in every if p.server], say, seconds, again=again)
     local_servers.wait_ready(settings, seconds=seconds)
     migrate()
-    _start_some(settings, [p for p in every if not p.server], say, seconds)
+    _start_some(settings, [p for p in every if not p.server], say, seconds, again=again)
 
 
-def _start_some(settings: Settings, some: list[Program], say: Say, seconds: float) -> None:
+def _start_some(
+    settings: Settings, some: list[Program], say: Say, seconds: float, *, again: bool
+) -> None:
     """Start programs that don't run, all at once; then report each as it comes up."""
     connection = Connection(settings)
     idle = [program for program in some if not _runs(connection, program.name)]
@@ -135,6 +143,8 @@ def _start_some(settings: Settings, some: list[Program], say: Say, seconds: floa
         with suppress(ServiceDown):  # it is being started already
             connection.call("startProcess", program.name, False)
     for program in idle:
+        if again and program.port:
+            continue
         _wait(partial(_stays_up, connection, program), seconds, program.name, settings)
         say(f"{program.name} is up")
 

@@ -196,6 +196,29 @@ def test_a_program_with_a_port_is_up_once_it_listens(
 
 
 @pytest.mark.services
+def test_a_lake_comes_back_by_itself_though_its_port_is_taken(
+    lake: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        sleeper, _ = programs._workers(lake)
+        flower = programs.Program(name="flower", command=("/bin/false",), order=13, port=port)
+        monkeypatch.setattr(programs, "_workers", lambda settings: [sleeper])
+        supervisor.up(lake, say=silent)
+        os.kill(program_states.Connection(lake).call("getPID"), signal.SIGKILL)
+        until(lambda: program_states.state(lake) == [])
+        monkeypatch.setattr(programs, "_workers", lambda settings: [sleeper, flower])
+        lines: list[str] = []
+        taken = lake.model_copy(update={"flower_port": port})
+        assert supervisor.up(taken, say=lines.append, again=True)
+    assert "worker is up" in lines
+    assert "flower is up" not in lines
+    assert pid_of(lake, "worker")
+
+
+@pytest.mark.services
 def test_settings_that_changed_since_the_start_are_named(lake: Settings) -> None:
     supervisor.up(lake, say=silent)
     lines: list[str] = []
@@ -242,7 +265,8 @@ def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
         "embed_types": "none",
         "worker_concurrency": 1,
     }
-    changes |= {"memory_mb": 512, "lease_s": 6, "heartbeat_s": 2, "flower_port": free_port()}
+    changes |= {"memory_mb": 512, "lease_s": 6, "heartbeat_s": 2}
+    monkeypatch.setenv("DATAPUNK_FLOWER_PORT", str(free_port()))  # also for `up --again`
     changed = load(data_dir=settings.data_dir, **changes)
     every, wanted = programs._workers, ("worker", "reconciler", "watcher")
     monkeypatch.setattr(
