@@ -155,6 +155,18 @@ def documents(lake: Lake, user_id: UUID, chosen: Chosen) -> Iterator[dict[str, A
         yield from rows
 
 
+def mails(lake: Lake, user_id: UUID, chosen: Chosen) -> list[dict[str, Any]]:
+    """Return the chosen mails, by import and member: where their bytes lie, `source` and `at`."""
+    asked = msgspec.structs.asdict(chosen)
+    return lake.rows(user_id, "answers", "export_mails", user_id=user_id, **asked)
+
+
+def no_mails(lake: Lake, user_id: UUID, chosen: Chosen) -> list[dict[str, Any]]:
+    """Return how many of the chosen documents are no mails, by `type`, the most first."""
+    asked = msgspec.structs.asdict(chosen)
+    return lake.rows(user_id, "answers", "export_no_mails", user_id=user_id, **asked)
+
+
 def track(lake: Lake, user_id: UUID, chosen: Chosen) -> Iterator[dict[str, Any]]:
     """Yield the recorded positions of the chosen times and sources in order, in pages."""
     at, key = _FIRST

@@ -66,6 +66,22 @@ def _no_settings_of_ours() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for what the user's own would remember, also in processes that tests start."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _no_lake_is_remembered(_state_home: Path) -> Iterator[None]:
+    """No test works on the lake that another has started."""
+    yield
+    (_state_home / "datapunk" / "lake.json").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _stays_who_it_is() -> Iterator[None]:
     """Verbs that are processes give up root and the network; this process goes on with both."""
     with pytest.MonkeyPatch.context() as patch:

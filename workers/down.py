@@ -7,7 +7,7 @@ import re
 import psycopg
 
 from schemas.errors import ServiceDown
-from workers.embedded import local_servers
+from workers.embedded import lakes, local_servers
 from workers.setting_types import Role
 from workers.settings import Settings
 
@@ -84,16 +84,22 @@ def probe(settings: Settings, *roles: Role) -> None:
             with psycopg.connect(settings.url(role), connect_timeout=3) as connection:
                 found = connection.execute("SELECT to_regclass('imports.jobs')").fetchone()
         except psycopg.OperationalError as error:
-            raise ServiceDown(_no_room(settings, error) or why(error)) from error
+            raise ServiceDown(_silent(settings, error) or why(error)) from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise ServiceDown(NOT_SET_UP) from error
         if found == (None,):
             raise ServiceDown(NOT_SET_UP)
 
 
-def _no_room(settings: Settings, error: psycopg.Error) -> str | None:
-    """Return a message that the disk is full where Postgres is silent for that; None else."""
-    full = local_servers.full_disk(settings) if what_and_advice(error) == _ABSENT else None
-    if full is None:
+def _silent(settings: Settings, error: psycopg.Error) -> str | None:
+    """Return why the embedded Postgres is silent: its disk is full, or the lake does not run.
+
+    None for an external server, and for one that answers.
+    """
+    if what_and_advice(error) != _ABSENT or not settings.embeds_postgres:
         return None
-    return f"Postgres does not answer: no room in {full}; make room, and it continues by itself"
+    if (full := local_servers.full_disk(settings)) is not None:
+        return f"{_ABSENT[0]}: no room in {full}; make room, and it continues by itself"
+    hint = f" ({settings.place.hint})" if settings.place.hint else ""
+    looked_at = f"{_ABSENT[0]} in {settings.data_dir}{hint}"
+    return f"{looked_at}; to start that lake, run: {_ABSENT[1]}.{lakes.elsewhere(settings)}"

@@ -23,7 +23,10 @@ from workers.setting_types import (
 
 PREFIX = "DATAPUNK_"
 TOML = "datapunk.toml"
-
+#: The settings that are paths; a relative one begins at the folder of its file.
+PATHS = frozenset(
+    ("data_dir", "clamd_socket", "flower_password_file", "privacy_policy", "privacy_key_file")
+)
 
 _MB = 1024 * 1024
 _GB = 1024 * _MB
@@ -47,7 +50,9 @@ class SettingFields(BaseSettings):
 
     data_dir: Path = Field(
         Path("data"),
-        description="The folder of everything: staging, archive, database, logs. Made absolute.",
+        description="The folder of everything: staging, archive, database, logs. Made absolute. "
+        "Unset: `data` in the current folder if that is a lake, else the lake that was started "
+        "last, else `data`.",
     )
     database_url: SecretStr | None = Field(
         None,
@@ -141,7 +146,9 @@ class SettingFields(BaseSettings):
         None,
         description="The IANA name of the time zone (Europe/Berlin) in which clocks that name none "
         "are read, where their record has no place: chats of WhatsApp, calendars without a zone. "
-        "Kept with each import; `datapunk add --zone` gives another. Unset: such clocks are UTC.",
+        "Kept with each import; `datapunk add --zone` gives another. Unset: such clocks are UTC. "
+        "It is also the zone of days and times that commands print and take; unset, that is the "
+        "system's.",
     )
 
     embed_model: str | None = Field(

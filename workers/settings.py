@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,7 +24,8 @@ from schemas.errors import ConfigurationError
 from schemas.folders import Folders
 from workers import server_urls
 from workers.server_urls import with_role
-from workers.setting_fields import PREFIX, TOML, SettingFields
+from workers.setting_fields import PATHS, PREFIX, TOML, SettingFields
+from workers.setting_places import Place, choose, settings_in
 from workers.setting_types import (
     Infected,
     Role,
@@ -36,6 +37,8 @@ from workers.setting_types import (
 
 class Settings(SettingFields):
     """Everything that can be configured. Secrets print as stars. Load it with `load()`."""
+
+    _place: Place | None = PrivateAttr(None)
 
     @classmethod
     def settings_customise_sources(
@@ -54,9 +57,7 @@ class Settings(SettingFields):
             TomlConfigSettingsSource(settings_cls),
         )
 
-    @field_validator(
-        "data_dir", "clamd_socket", "flower_password_file", "privacy_policy", "privacy_key_file"
-    )
+    @field_validator(*PATHS)
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (keeps symlinks)
@@ -161,6 +162,11 @@ class Settings(SettingFields):
         return seconds
 
     @property
+    def place(self) -> Place:
+        """How the lake was found, and the folder of its settings."""
+        return self._place or Place(data=self.data_dir, settings=Path.cwd())
+
+    @property
     def folders(self) -> Folders:
         """The layout of the data folder."""
         return Folders(self.data_dir)
@@ -236,15 +242,30 @@ class Settings(SettingFields):
 def load(**given: Any) -> Settings:
     """Return the settings of this process.
 
-    Raises `ConfigurationError` with one line on what is wrong.
+    Where none names the data folder, the lake is the one of the current folder or the remembered
+    one, whose own files then give what is set nowhere else. Raises `ConfigurationError` with one
+    line on what is wrong.
     """
     try:
         _refuse_unknown(Path(TOML))
-        return Settings(**given)
+        settings = Settings(**given)
+        return settings if "data_dir" in settings.model_fields_set else _placed(settings, given)
     except ValidationError as error:
         raise ConfigurationError("; ".join(map(_line, error.errors()))) from None
     except SettingsError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def _placed(settings: Settings, given: dict[str, Any]) -> Settings:
+    """Return the settings with those of the place where the lake is."""
+    place = choose(Path.cwd())
+    if place.remembered:
+        _refuse_unknown(place.settings / TOML)
+        more = settings_in(place, Settings)
+        unset = {name: more[name] for name in more.keys() - settings.model_fields_set}
+        settings = Settings(**{**given, **unset, "data_dir": place.data})
+    settings._place = place  # where it was found is no setting
+    return settings
 
 
 def _line(error: Any) -> str:

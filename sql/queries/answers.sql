@@ -182,6 +182,31 @@ WHERE s.user_id = %(user_id)s AND s.document_id > %(past)s
   AND (%(source)s::text IS NULL OR s.source = %(source)s OR starts_with(s.source, %(source)s || '.'))
 ORDER BY s.document_id LIMIT %(n)s;
 
+-- name: export_mails
+-- Mails that fit the filters, with where their bytes lie, by import and file.
+SELECT d.job_id AS job, f.ordinal, d.record_key, d.source, d.source_timestamp AS at
+FROM user_data.search AS s
+JOIN user_data.documents AS d ON d.user_id = s.user_id AND d.data_type = s.data_type
+    AND d.partition_at = s.partition_at AND d.id = s.document_id
+JOIN imports.files AS f ON f.id = d.file_id
+WHERE s.user_id = %(user_id)s AND s.data_type = 'email' AND s.record_type = 'message'
+  AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+  AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
+  AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
+  AND (%(source)s::text IS NULL OR s.source = %(source)s OR starts_with(s.source, %(source)s || '.'))
+ORDER BY d.job_id, f.ordinal, d.id;
+
+-- name: export_no_mails
+-- How many documents fit the filters that are no mails, by type. An attachment is in its mail.
+SELECT s.record_type AS type, count(*) AS documents FROM user_data.search AS s
+WHERE s.user_id = %(user_id)s AND NOT (s.data_type = 'email' AND s.record_type = 'message')
+  AND NOT (s.record_type = 'attachment' AND starts_with(s.source, 'mail.'))
+  AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+  AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
+  AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
+  AND (%(source)s::text IS NULL OR s.source = %(source)s OR starts_with(s.source, %(source)s || '.'))
+GROUP BY 1 ORDER BY documents DESC, type;
+
 -- name: export_positions
 -- Recorded positions in the order of time, from one on.
 SELECT at, record_key, latitude, longitude, altitude_m, accuracy_m, source

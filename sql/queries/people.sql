@@ -13,9 +13,9 @@ ORDER BY records DESC, e.value LIMIT %(n)s;
 -- Return every record that mentions a person, latest first. `who` is an address, a number, a handle
 -- or a name. All addresses and numbers of a contact are the same person.
 SELECT d.id, d.record_type, d.source, d.source_timestamp, d.title,
-    string_agg(DISTINCT m.role, ', ' ORDER BY m.role) AS roles
+    string_agg(DISTINCT m.role, ', ' ORDER BY m.role) AS roles, left(d.content, 200) AS content
 FROM user_data.mentions AS m JOIN user_data.documents AS d
     ON d.user_id = m.user_id AND d.record_key = m.record_key
 WHERE m.user_id = %(user_id)s AND m.entity_key IN (SELECT entity_key FROM user_data.who(%(who)s))
-GROUP BY d.id, d.record_type, d.source, d.source_timestamp, d.title
+GROUP BY d.id, d.record_type, d.source, d.source_timestamp, d.title, d.content
 ORDER BY d.source_timestamp DESC NULLS LAST, d.id DESC LIMIT %(n)s;

@@ -1,9 +1,12 @@
-"""The bytes of one document as they stand in its original."""
+"""The bytes of documents as they stand in their original."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Set
+from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -57,18 +60,53 @@ def copy_item(
             _copy(source, out, place.length)
 
 
+def items_of(
+    run: Runtime, job: Mapping[str, Any], wanted: Mapping[int, Set[bytes]]
+) -> Iterator[tuple[Set[bytes], bytes]]:
+    """Yield the wanted documents of each item that has some, by their keys, and the item's bytes.
+
+    `wanted` has keys of documents by the ordinal of their member. The original is read once, in its
+    own order; nothing is yielded for what can't be read any more.
+    """
+    left = {ordinal: set(keys) for ordinal, keys in wanted.items()}
+    with temp_dir(run.folders.work) as work, suppress(FileNotFoundError, Rejected):
+        for readable in _members(run, job, left, work):
+            yield from _wanted_items(readable, job, left[readable.member.ordinal])
+            if not any(left.values()):
+                return
+
+
+def _wanted_items(
+    readable: members.Readable, job: Mapping[str, Any], left: set[bytes]
+) -> Iterator[tuple[Set[bytes], bytes]]:
+    """Yield the items of a member that have wanted documents, and take those out of `left`."""
+    for (offset, length), same in groupby(_keyed(readable, job), key=itemgetter(0, 1)):
+        if keys := {key for _, _, key in same} & left:
+            left -= keys
+            with readable.member.file.open("rb") as source:
+                source.seek(offset)
+                yield keys, source.read(length)
+
+
 def _find(run: Runtime, job: Mapping[str, Any], ordinal: int, key: bytes, work: Path) -> _Place:
-    for entry in stored_originals.entries(run, job, work):
-        if entry.ordinal != ordinal or isinstance(entry, Listed):
-            continue
-        readable = members.prepare(entry, work / "text")
-        if not isinstance(readable, Listed):
-            for offset, length, found in _keyed(readable, job):
-                if found == key:
-                    return _Place(readable.member.file, offset, length)
+    for readable in _members(run, job, {ordinal}, work):
+        for offset, length, found in _keyed(readable, job):
+            if found == key:
+                return _Place(readable.member.file, offset, length)
     raise PermanentError(
         "The original does not hold it as its format reads it now; see: datapunk reparse"
     )
+
+
+def _members(
+    run: Runtime, job: Mapping[str, Any], ordinals: Container[int], work: Path
+) -> Iterator[members.Readable]:
+    """Yield some members of an original that a format reads, each until the next is asked for."""
+    for entry in stored_originals.entries(run, job, work):
+        if entry.ordinal in ordinals and not isinstance(entry, Listed):
+            readable = members.prepare(entry, work / "text")
+            if not isinstance(readable, Listed):
+                yield readable
 
 
 def _keyed(readable: members.Readable, job: Mapping[str, Any]) -> Iterator[tuple[int, int, bytes]]:

@@ -115,11 +115,11 @@ def test_an_external_url_takes_on_the_role_and_keeps_its_own_options() -> None:
 
 
 def test_sockets_move_to_a_short_folder_when_the_path_is_too_long() -> None:
-    near, far = load(data_dir="d"), load(data_dir="d" * 90)
+    near, far = load(data_dir="/d"), load(data_dir="/" + "d" * 90)
     assert near.socket_dir == near.folders.run
     assert far.socket_dir != far.folders.run
     assert len(os.fsencode(far.server_socket_dir / ".s.PGSQL.5432")) <= SOCKET_PATH_MAX
-    assert load(data_dir="e" * 90).socket_dir != far.socket_dir
+    assert load(data_dir="/" + "e" * 90).socket_dir != far.socket_dir
 
 
 def test_the_folder_of_the_sockets_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-from schemas.errors import DatapunkError
+from schemas.errors import ConfigurationError, DatapunkError
 from schemas.folders import Folders
 from schemas.reasons import in_words
 from sql import migrate
@@ -23,7 +23,7 @@ from workers.adapters import presidio
 from workers.adapters.receivers import receivers
 from workers.cli import version
 from workers.cli.check import Check, Level, scanner
-from workers.embedded import local_servers, machine, program_states, stop
+from workers.embedded import local_servers, machine, ports, program_states, stop
 from workers.settings import Settings
 
 _UP = "datapunk up"
@@ -37,7 +37,8 @@ def examine(settings: Settings) -> list[Check]:
     """Return every check, in the order in which they depend on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
         _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _parsers, _model, _names, _processes, _intake, _imports, _steps, _messages,
+        _scanner, _parsers, _model, _names, _processes, _port, _intake, _imports, _steps,
+        _messages,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
 
@@ -97,6 +98,10 @@ def _memory(settings: Settings) -> Iterator[Check]:
 
 
 def _folders(settings: Settings) -> Iterator[Check]:
+    if settings.place.hint:
+        yield Check(
+            "warn", "last lake", settings.place.hint, "set DATAPUNK_DATA_DIR, or datapunk up"
+        )
     if not settings.data_dir.exists():
         yield Check("warn", "data folder", f"{settings.data_dir} is not there yet", _UP)
         return
@@ -107,7 +112,8 @@ def _folders(settings: Settings) -> Iterator[Check]:
         advice = "mount it writable" if read_only else "set DATAPUNK_DATA_DIR"
         yield Check("fail", "data folder", f"{shut[0]} {why}", advice)
         return
-    yield Check("ok", "data folder", str(settings.data_dir))
+    which = ", the lake that was started last" if settings.place.remembered else ""
+    yield Check("ok", "data folder", f"{settings.data_dir}{which}")
     if (
         settings.folders.work.is_dir()
         and settings.folders.work.stat().st_dev != settings.folders.staging.stat().st_dev
@@ -235,6 +241,19 @@ def _processes(settings: Settings) -> Iterator[Check]:
         yield Check("fail", "processes", f"not running: {', '.join(stopped)}", f"see {logs}")
     else:
         yield Check("ok", "processes", f"{len(states)} run")
+
+
+def _port(settings: Settings) -> Iterator[Check]:
+    """Check that Flower's port is free, if nothing runs."""
+    if program_states.state(settings) or stop.orphans(settings):
+        return
+    try:
+        ports.require_free(settings)
+    except ConfigurationError as error:
+        what, _, advice = str(error).partition("; ")
+        yield Check("fail", "port", what, advice)
+    else:
+        yield Check("ok", "port", f"{settings.flower_port} is free for Flower")
 
 
 def _imports(settings: Settings) -> Iterator[Check]:

@@ -103,7 +103,7 @@ VERBS = (
     Verb(
         "people",
         "people",
-        "List the people in the records; with WHO, the records of that person, latest first.",
+        "List the people in the records; with WHO, that person's records, latest first, with text.",
     ),
     Verb(
         "show",
@@ -129,7 +129,7 @@ VERBS = (
     Verb(
         "export",
         "export",
-        "Write documents as JSON lines, CSV or iCalendar, or recorded positions as GPX.",
+        "Write documents as JSON lines, CSV or iCalendar, mails as mbox, or positions as GPX.",
     ),
     Verb("search", "search", "Find documents by words, by meaning, or by both at once."),
     Verb("similar", "search", "Find documents whose meaning is like that of one document."),

@@ -18,6 +18,7 @@ from tasks.ingest import set_inventory as rules
 from tasks.ingest.set_inventory import Inventory
 from workers.cli import console
 from workers.cli.columns import Column, Shape, Whole
+from workers.cli.zone import local
 
 _SHOWN = 20
 _GAPS_NAMED = 3
@@ -123,7 +124,7 @@ def notes(line: SetLine) -> Iterator[str]:
     if line.waiting:
         total = sum(line.waiting.values())
         files = ", ".join(f"{n} file{'s' * (n > 1)} of {name}" for name, n in line.waiting.items())
-        until = f"{line.waits_until:%Y-%m-%d %H:%M %Z}"
+        until = f"{local(line.waits_until):%Y-%m-%d %H:%M %Z}"
         waits = "waits" if total == 1 else "wait"
         yield f"{line.name}: {files} {waits} for the whole set, until {until}"
         yield f"{'':8}  if nothing more comes, run: datapunk sets {line.name} --go-on"

@@ -1,9 +1,9 @@
-"""Time zones of the command line: the option `--zone`, the user's own, and days and times in it."""
+"""Time zones of the command line: `--zone`, `--from`, `--to`, and times in the user's own zone."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
 
 import typer
@@ -11,7 +11,7 @@ from babel.localtime import get_localzone
 
 from pipeline.values import time_zones
 from schemas.errors import ConfigurationError
-from workers.settings import Settings
+from workers.settings import Settings, load
 
 
 def _checked(name: str | None) -> str | None:
@@ -31,12 +31,62 @@ Zone = Annotated[
 ]
 
 
+From: TypeAlias = Annotated[
+    str | None, typer.Option("--from", help="Not before this day or time, in your zone.")
+]
+To: TypeAlias = Annotated[
+    str | None, typer.Option("--to", help="Until this day, which counts, or before this time.")
+]
+
+
 def of_user(settings: Settings) -> ZoneInfo:
-    """Return the user's zone: `DATAPUNK_ZONE`, else that of the system, else UTC."""
+    """Return the user's zone: `DATAPUNK_ZONE`, else that of the system, else UTC.
+
+    A zone of the system that has no IANA name counts as none, since the database knows names.
+    """
     if settings.zone is not None:
         return ZoneInfo(settings.zone)
-    found = get_localzone()
-    return found if isinstance(found, ZoneInfo) else ZoneInfo("UTC")
+    try:
+        found = get_localzone()
+    except LookupError:  # TZ holds a rule, or no zone at all
+        found = None
+    return found if isinstance(found, ZoneInfo) and found.key else ZoneInfo("UTC")
+
+
+def local(at: datetime) -> datetime:
+    """Return a moment in the user's zone, for a line that names it."""
+    return at.astimezone(of_user(load()))
+
+
+def day_in(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return the day of a moment in a zone; empty for none."""
+    return f"{at.astimezone(zone):%Y-%m-%d}" if at else ""
+
+
+def minute_in(at: datetime | None, zone: ZoneInfo) -> str:
+    """Return the day and the time of day of a moment in a zone; empty for none."""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
+
+
+def note(zone: ZoneInfo) -> str:
+    """Return the line that names the zone of an output, once."""
+    return f"times are in {zone.key}"
+
+
+def is_day(text: str) -> bool:
+    """Return whether a person wrote a day, and not a time."""
+    return len(text.strip()) <= len("2024-03-05")
+
+
+def between(
+    after: str | None, before: str | None, zone: ZoneInfo
+) -> tuple[datetime | None, datetime | None]:
+    """Return the moments of `--from` and `--to`: the first is inclusive, the second exclusive."""
+    begin = None if after is None else moment_of(after, zone)
+    end = None if before is None else moment_of(before, zone)
+    if before is not None and end is not None and is_day(before):
+        end = datetime.combine(end.date() + timedelta(days=1), time(), zone)
+    return begin, end
 
 
 def day_of(text: str) -> date:

@@ -18,7 +18,10 @@ GENERAL_QUEUES = ("intake", "extract", "normalise", "load", "maintenance")
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """One supervised process. `order` is the order of the start; the stop goes the other way."""
+    """One supervised process. `order` is the order of the start; the stop goes the other way.
+
+    `port` is the TCP port that it is up on, if it has one.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -26,6 +29,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     stop: str = "TERM"
     grace_s: int = 20
     server: bool = False
+    port: int | None = None
 
 
 def programs(settings: Settings) -> list[Program]:
@@ -59,7 +63,8 @@ def _workers(settings: Settings) -> Iterator[Program]:
         )
     yield Program(name="reconciler", command=command_of("reconcile"), order=11)
     yield Program(name="watcher", command=command_of("watch"), order=12)
-    yield Program(name="flower", command=command_of("flower"), order=13)
+    flower = command_of("flower")
+    yield Program(name="flower", command=flower, order=13, port=settings.flower_port)
 
 
 def command_of(*words: str) -> tuple[str, ...]:
@@ -104,9 +109,15 @@ def _places(settings: Settings) -> dict[str, str]:
         "socket": socket_path(settings),
         "logs": settings.folders.logs,
         "run": settings.folders.run,
-        "here": Path.cwd(),
+        "here": _settings_folder(settings),
     }
     return {name: _escaped(str(path)) for name, path in places.items()}
+
+
+def _settings_folder(settings: Settings) -> Path:
+    """Return the folder in which every process finds the settings that this one has found."""
+    folder = settings.place.settings
+    return folder if folder.is_dir() else Path.cwd()
 
 
 def _escaped(text: str) -> str:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from schemas.errors import ServiceDown
-from workers.embedded import data_folders, local_servers, postgres
+from workers.embedded import data_folders, local_servers, ports, postgres, start_settings
 from workers.embedded.program_states import Connection, state
 from workers.embedded.programs import Program, configuration, environment, programs
 from workers.embedded.stop import Say, stop_all
@@ -33,20 +33,25 @@ def up(
     """Start everything and wait until it is healthy; return False if it all ran already.
 
     `migrate` runs when the servers answer and before any worker starts. Raises `ServiceDown` with
-    the log to read; what was started is then stopped again. With `again`, nothing is started that
+    the log to read; what was started is then stopped again. Raises `ConfigurationError` before
+    anything starts where the port of a program is taken. With `again`, nothing is started that
     `down` has stopped since.
     """
+    if not (again or settings.folders.run.exists()):  # no program of this lake can have the port
+        _require_port(settings)
     data_folders.prepare_folders(settings)
     with _alone(settings):
         if again and not _wanted(settings).exists():
             return False
         if state(settings):
-            return _mend(settings, migrate, say, seconds)
+            return _mend(settings, migrate, say, seconds, again=again)
         stop_all(settings, say)
+        if not again:
+            _require_port(settings)
         data_folders.prepare_lake(settings)
         try:
             _start_supervisor(settings, seconds)
-            _start_programs(settings, migrate, say, seconds)
+            _start_programs(settings, migrate, say, seconds, again=again)
         except BaseException:
             stop_all(settings, say)
             raise
@@ -54,20 +59,30 @@ def up(
     return True
 
 
+def _require_port(settings: Settings) -> None:
+    """Raise `ConfigurationError` where a program needs the port and can't have it."""
+    if any(program.port for program in programs(settings)):
+        ports.require_free(settings)
+
+
 def _wanted(settings: Settings) -> Path:
     """Return a file that exists from `up` until `down`."""
     return settings.folders.run / "up"
 
 
-def _mend(settings: Settings, migrate: Callable[[], None], say: Say, seconds: float) -> bool:
+def _mend(
+    settings: Settings, migrate: Callable[[], None], say: Say, seconds: float, *, again: bool
+) -> bool:
     """Start what does not run under a living supervisor; leave the rest alone."""
-    if configuration(settings) != _config(settings).read_text():
-        say("the settings have changed since the start; `datapunk down` and `up` apply them")
+    for line in start_settings.lines(start_settings.differing(settings)):
+        say(line)
     states = state(settings)
     if all(each.running for each in states):
         say(f"already up: {len(states)} processes; see: datapunk status")
         return False
-    _start_programs(settings, migrate, say, seconds)
+    if not again and any(each.name == "flower" and each.pid is None for each in states):
+        ports.require_free(settings)
+    _start_programs(settings, migrate, say, seconds, again=again)
     return True
 
 
@@ -87,6 +102,7 @@ def _start_supervisor(settings: Settings, seconds: float) -> None:
     if settings.embeds_postgres:
         postgres.prepare_postgres(settings)
     _config(settings).write_text(configuration(settings))
+    start_settings.record(settings)
     subprocess.run(
         [sys.executable, "-m", "supervisor.supervisord", "-c", str(_config(settings))],
         check=True,
@@ -104,38 +120,49 @@ def _answers(connection: Connection) -> bool:
 
 
 def _start_programs(
-    settings: Settings, migrate: Callable[[], None], say: Say, seconds: float
+    settings: Settings, migrate: Callable[[], None], say: Say, seconds: float, *, again: bool
 ) -> None:
-    """Start the servers, run the migrations, then start everything that needs both."""
+    """Start the servers, run the migrations, then start everything that needs both.
+
+    With `again`, a program that does not get its port keeps nothing else from running.
+    """
     every = programs(settings)
-    _start_some(settings, [p for p in every if p.server], say, seconds)
+    _start_some(settings, [p for p in every if p.server], say, seconds, again=again)
     local_servers.wait_ready(settings, seconds=seconds)
     migrate()
-    _start_some(settings, [p for p in every if not p.server], say, seconds)
+    _start_some(settings, [p for p in every if not p.server], say, seconds, again=again)
 
 
-def _start_some(settings: Settings, some: list[Program], say: Say, seconds: float) -> None:
+def _start_some(
+    settings: Settings, some: list[Program], say: Say, seconds: float, *, again: bool
+) -> None:
     """Start programs that don't run, all at once; then report each as it comes up."""
     connection = Connection(settings)
-    idle = [p.name for p in some if not _runs(connection, p.name)]
-    for name in idle:
+    idle = [program for program in some if not _runs(connection, program.name)]
+    for program in idle:
         with suppress(ServiceDown):  # it is being started already
-            connection.call("startProcess", name, False)
-    for name in idle:
-        _wait(partial(_stays_up, connection, name), seconds, name, settings)
-        say(f"{name} is up")
+            connection.call("startProcess", program.name, False)
+    for program in idle:
+        if again and program.port:
+            continue
+        _wait(partial(_stays_up, connection, program), seconds, program.name, settings)
+        say(f"{program.name} is up")
 
 
 def _runs(connection: Connection, name: str) -> bool:
     return bool(connection.call("getProcessInfo", name)["statename"] == "RUNNING")
 
 
-def _stays_up(connection: Connection, name: str) -> bool:
-    """Tell whether a program stays up. Raises `ServiceDown` if the supervisor stopped trying."""
-    row = connection.call("getProcessInfo", name)
+def _stays_up(connection: Connection, program: Program) -> bool:
+    """Tell whether a program stays up, and listens if it has a port.
+
+    Raises `ServiceDown` if the supervisor stopped trying.
+    """
+    row = connection.call("getProcessInfo", program.name)
     if row["statename"] == "FATAL":
-        raise ServiceDown(f"{name} does not start: {row['spawnerr'] or 'it exits at once'}")
-    return bool(row["statename"] == "RUNNING")
+        raise ServiceDown(f"{program.name} does not start: {row['spawnerr'] or 'it exits at once'}")
+    runs = bool(row["statename"] == "RUNNING")
+    return runs and (program.port is None or ports.listens(row["pid"], program.port))
 
 
 def _wait(done: Callable[[], bool], seconds: float, name: str, settings: Settings) -> None:

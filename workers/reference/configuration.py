@@ -29,7 +29,8 @@ _HEAD = """# Configuration
 A setting comes from the environment, else from a file `.env`, else from a file `datapunk.toml`,
 both in the folder where the command runs; else it is the default. In the TOML file a name has
 no prefix and small letters: `settle_s = 10`. A wrong value ends a command with one line and
-exit code 2.
+exit code 2. [The data folder](data-folder.md) says which lake a command uses if
+`DATAPUNK_DATA_DIR` is not set.
 """
 
 

@@ -127,6 +127,8 @@ def snapshot() -> status.Snapshot:
             {"name": name, "state": "FATAL" if name in ("valkey", "worker-embed") else "RUNNING"}
             for name in names
         ],
+        "data_dir": "/srv/lakes/of-a-person-with-a-long-name/data",
+        "settings_changed": [],
         "without_supervisor": 3,
         "open_jobs": 3,
         "scanner": "clamd does not answer",

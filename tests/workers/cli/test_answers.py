@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import mailbox
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -19,6 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from pipeline.readers.mbox import Mbox
+from schemas.files import Slice
+from schemas.records import RawRecord
 from sql import answers
 from sql.store import Lake
 from tasks.derived import search_index
@@ -27,6 +31,9 @@ from tests.support.lake import Database, zipped
 from workers.cli import app, writers
 from workers.cli.verbs import answers as verbs
 from workers.cli.verbs import export as export_verb
+from workers.cli.verbs import people as people_verb
+from workers.cli.verbs import search as search_verb
+from workers.cli.zone import of_user
 from workers.settings import Settings
 
 ANA, BO = "ana@example.org", "bo@example.org"
@@ -83,7 +90,7 @@ def job(imported: Imported, run: Runtime) -> dict[str, Any]:
 def asked(job: dict[str, Any], place: Settings, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """A verb's result, for a person in Berlin."""
     settings = place.model_copy(update={"zone": "Europe/Berlin"})
-    for module in (verbs, export_verb):
+    for module in (verbs, export_verb, people_verb, search_verb):
         monkeypatch.setattr(module, "load", lambda: settings)
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
 
@@ -122,7 +129,7 @@ def test_a_document_gives_its_bytes_in_the_original(
         path.unlink()
     result = asked("show", numbers[0], "--raw")
     assert result.exit_code == 1
-    assert "original can't be read" in result.output
+    assert "original can no longer be read" in result.output
 
 
 @pytest.mark.services
@@ -261,6 +268,145 @@ def test_events_are_exported_as_a_calendar(asked: Asked) -> None:
     assert "DTSTART:20230501T140000Z" in text
     assert "DTEND:20230501T150000Z" in text
     assert text.count("BEGIN:VEVENT") == 1
+
+
+QUOTING = (
+    "From - Mon May  1 10:00:00 2023\nMessage-ID: <9@example.org>\nSubject: Quotes\n"
+    "Date: Mon, 01 May 2023 10:00:00 +0000\n\n>From the first,\n>>From the second.\n\n"
+)
+LETTER = b"Message-ID: <8@example.org>\r\nSubject: Letter\r\n\r\nFrom here\r\n>From there"
+WITHIN = (
+    "From - Mon May  1 10:00:00 2023\nMessage-ID: <7@example.org>\nSubject: Outer\n"
+    "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nSee this.\n--b\n"
+    "Content-Type: message/rfc822\n\nMessage-ID: <6@example.org>\nSubject: Inner\n\nHello.\n"
+    "--b--\n\n"
+)
+
+
+@pytest.mark.services
+def test_mails_are_exported_with_their_bytes(
+    asked: Asked, imported: Imported, run: Runtime, tmp_path: Path
+) -> None:
+    emlx = b"%d  \n" % len(LETTER) + LETTER + b'<?xml version="1.0"?><plist><dict/></plist>\n'
+    other = imported(ANA, "2.zip", zipped({"q.mbox": (QUOTING + WITHIN).encode(), "5.emlx": emlx}))
+    search_index.index_user(run, other["user_id"], seconds=60)
+    file = tmp_path / "all.mbox"
+    result = asked("export", "--format", "mbox", "-o", file)
+    assert result.exit_code == 0, result.output
+    written = file.read_bytes()
+    for mail in (MAIL, QUOTING, WITHIN):
+        body = mail.partition("\n")[2].encode()
+        assert written.count(body) == 1, "the bytes of the original, once"
+    assert b"\r\n>From here\r\n>>From there\n\n" in written
+    assert b"plist" not in written
+    box = mailbox.mbox(file)
+    subjects = {"=2+3 herons", "Quotes", "Letter", "Outer"}
+    assert {mail["Subject"] for mail in box} == subjects
+    box.close()
+    assert "left out: 3 of type play, which is no mail" in result.stderr
+    assert "left out: 1 of type event, which is no mail" in result.stderr
+    assert "original" not in result.stderr
+    some = asked("export", "--format", "mbox", "--type", "email", "--to", "2023-05-01 14:00")
+    assert b"Quotes" in some.stdout_bytes
+    assert b"herons" not in some.stdout_bytes
+    assert "left out" not in some.stderr
+    for path in run.folders.processed.rglob("2.zip"):
+        path.unlink()
+    gone = asked("export", "--format", "mbox", "--type", "message")
+    assert b"herons" in gone.stdout_bytes
+    assert b"Quotes" not in gone.stdout_bytes
+    assert "left out: 4 whose original can't be read any more" in gone.stderr
+    again = imported(BO, "all.mbox", written)
+    assert (again["records_seen"], again["records_quarantined"]) == (6, 0), "and two within Outer"
+
+
+_LINES = st.sampled_from((b"From x", b">From a", b">>From ", b"", b"From:", b"text", b" From y"))
+
+
+@given(st.lists(st.lists(_LINES, max_size=6), max_size=4), st.sampled_from((b"\n", b"\r\n")))
+def test_any_mail_survives_an_mbox(mails: list[list[bytes]], end: bytes) -> None:
+    letters = [b"Subject: s" + end + end + end.join(lines) + end for lines in mails]
+    at = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+    written = b"".join(writers.mbox_entry("mail.eml", letter, at) for letter in letters)
+    assert read_mbox(written) == letters
+    entries = [writers.mbox_entry("mail.eml", each, None) for each in letters]
+    separator = b"From - Mon May  1 10:00:00 2023\n"
+    items = [separator + entry.partition(b"\n")[2] for entry in entries]
+    again = b"".join(writers.mbox_entry("mail.mbox", item, at) for item in items)
+    assert again == written, "what is escaped is not escaped twice"
+
+
+def read_mbox(data: bytes) -> list[bytes]:
+    reader, source = Mbox(), io.BytesIO(data)
+    if not data:
+        return []
+    context = reader.prepare(source, None)  # type: ignore[arg-type]
+    items = reader.items(source, Slice(0, len(data)), context)
+    return [item.value.body for item in items if isinstance(item, RawRecord)]
+
+
+# --- search and people -----------------------------------------------------------------------
+
+
+@pytest.mark.services
+def test_a_search_for_nothing_lists_in_the_order_of_time(asked: Asked) -> None:
+    for mode in ("keyword", "hybrid", "semantic"):
+        result = asked("search", "", "--mode", mode)
+        kinds = [(line[10:20], line[22:34].strip()) for line in result.stdout.splitlines()
+                 if line[:8].strip()]  # fmt: skip
+        assert kinds == [
+            ("2023-05-03", "play"), ("2023-05-02", "play"), ("2023-05-02", "message"),
+            ("2023-05-01", "event"), ("2023-05-01", "play"),
+        ], mode  # fmt: skip
+        assert result.stderr.count("times are in Europe/Berlin") == 1
+        assert result.stderr.strip() == "times are in Europe/Berlin"
+
+
+@pytest.mark.services
+def test_a_search_is_limited_in_the_zone_of_the_person(asked: Asked) -> None:
+    def found(*words: str) -> list[str]:
+        result = asked("search", "", "--json", *words)
+        assert result.exit_code == 0, result.output
+        return [hit["at"] for hit in json.loads(result.stdout)["hits"]]
+
+    mail, play = "2023-05-01T23:30:00Z", "2023-05-02T10:00:00Z"
+    assert set(found("--from", "2023-05-02", "--to", "2023-05-02")) >= {mail}, "01:30 in Berlin"
+    assert mail not in found("--to", "2023-05-01")
+    assert found("--from", "2023-05-02 01:30", "--to", "2023-05-02 01:31") == [mail]
+    assert found("--from", "2023-05-02 01:31", "--to", "2023-05-02") != [mail]
+    assert found("--from", "2023-05-01T23:30Z", "--to", "2023-05-01T23:31Z") == [mail]
+    assert play not in found("--to", "2023-05-02 02:00")
+    assert asked("search", "x", "--from", "soon").exit_code == 2
+
+
+@pytest.mark.services
+def test_a_person_is_listed_with_text(asked: Asked) -> None:
+    result = asked("people", "cy@example.org")
+    first, text = result.stdout.splitlines()
+    assert first.split()[1:4] == ["2023-05-02", "message", "sender"]
+    assert first.endswith("=2+3 herons")
+    assert text.strip() == "Grey herons stand there."
+    assert result.stderr.strip() == "times are in Europe/Berlin"
+    (row,) = json.loads(asked("people", "cy@example.org", "--json").stdout)
+    assert (row["content"].strip(), row["source_timestamp"]) == (
+        "Grey herons stand there.", "2023-05-01T23:30:00Z",
+    )  # fmt: skip
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    "words",
+    [["day", "2023-05-01"], ["where", "2023-05-02"], ["count"], ["people", "cy@example.org"],
+     ["search", "herons", "--mode", "keyword"]],
+)  # fmt: skip
+def test_the_zone_is_named_once(asked: Asked, words: list[str]) -> None:
+    assert asked(*words).output.count("Europe/Berlin") == 1
+
+
+@pytest.mark.parametrize("zone", ["EST5EDT,M3.2.0,M11.1.0", "No/Such", ""])
+def test_a_system_without_a_named_zone_has_utc(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    assert of_user(Settings(_env_file=None)).key
 
 
 @given(st.text(max_size=300))

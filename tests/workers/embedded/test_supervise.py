@@ -10,18 +10,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import psycopg
 import pytest
 
-from schemas.errors import ServiceDown
+from schemas.errors import ConfigurationError, ServiceDown
 from schemas.progress import QUEUES
 from tests.support import progress
 from tests.support.place import ROOT, clean_place, open_folder, small_settings
 from workers import wiring
 from workers.cli import doctor
 from workers.cli.verbs import status
-from workers.embedded import local_servers, postgres, program_states, programs, stop, supervisor
+from workers.embedded import (
+    local_servers,
+    ports,
+    postgres,
+    program_states,
+    programs,
+    stop,
+    supervisor,
+)
 from workers.settings import Settings, load
 
 IDLE = (sys.executable, "-c", "import time; time.sleep(3000)")
@@ -98,6 +107,25 @@ def test_nothing_runs_and_nothing_is_stopped(settings: Settings) -> None:
     assert supervisor.down(settings) is False
 
 
+def test_a_taken_port_is_named_before_anything_starts(settings: Settings) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        taken = settings.model_copy(update={"flower_port": port})
+        with pytest.raises(ConfigurationError, match=rf"port {port} .*DATAPUNK_FLOWER_PORT"):
+            supervisor.up(taken, say=silent)
+        (check,) = doctor._port(taken)
+        assert (check.level, "DATAPUNK_FLOWER_PORT" in check.advice) == ("fail", True)
+    assert program_states.state(taken) == []
+    assert not taken.data_dir.exists(), "nothing that would be a lake from then on"
+    (check,) = doctor._port(taken)
+    assert check.level == "ok"
+    nowhere = settings.model_copy(update={"flower_address": "192.0.2.1"})
+    with pytest.raises(ConfigurationError, match="DATAPUNK_FLOWER_ADDRESS"):
+        ports.require_free(nowhere)
+
+
 # From here on a real supervisor runs real servers, and sleepers for workers.
 
 
@@ -151,6 +179,56 @@ def test_up_twice_then_a_kill_then_down(lake: Settings) -> None:
 
 
 @pytest.mark.services
+def test_a_program_with_a_port_is_up_once_it_listens(
+    lake: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    serve = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port))
+    listening = programs.Program(name="flower", command=serve, order=10, port=port)
+    monkeypatch.setattr(programs, "_workers", lambda settings: [listening])
+    lines: list[str] = []
+    supervisor.up(lake.model_copy(update={"flower_port": port}), say=lines.append)
+    assert lines[-1] == "flower is up"
+    connection = program_states.Connection(lake)
+    assert supervisor._stays_up(connection, listening)
+    deaf = msgspec.structs.replace(listening, port=free_port())
+    assert not supervisor._stays_up(connection, deaf), "it runs, and does not listen there"
+
+
+@pytest.mark.services
+def test_a_lake_comes_back_by_itself_though_its_port_is_taken(
+    lake: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        sleeper, _ = programs._workers(lake)
+        flower = programs.Program(name="flower", command=("/bin/false",), order=13, port=port)
+        monkeypatch.setattr(programs, "_workers", lambda settings: [sleeper])
+        supervisor.up(lake, say=silent)
+        os.kill(program_states.Connection(lake).call("getPID"), signal.SIGKILL)
+        until(lambda: program_states.state(lake) == [])
+        monkeypatch.setattr(programs, "_workers", lambda settings: [sleeper, flower])
+        lines: list[str] = []
+        taken = lake.model_copy(update={"flower_port": port})
+        assert supervisor.up(taken, say=lines.append, again=True)
+    assert "worker is up" in lines
+    assert "flower is up" not in lines
+    assert pid_of(lake, "worker")
+
+
+@pytest.mark.services
+def test_settings_that_changed_since_the_start_are_named(lake: Settings) -> None:
+    supervisor.up(lake, say=silent)
+    lines: list[str] = []
+    supervisor.up(lake.model_copy(update={"settle_s": 9.0}), say=lines.append)
+    assert lines[0] == "settings that differ from those at the start: DATAPUNK_SETTLE_S"
+    supervisor.up(lake, say=lines.append)
+    assert [line for line in lines if "differ" in line] == lines[:1]
+
+
+@pytest.mark.services
 def test_what_a_killed_supervisor_left_is_cleared_by_the_next_up(lake: Settings) -> None:
     supervisor.up(lake, say=silent)
     left = pid_of(lake, "worker")
@@ -187,7 +265,8 @@ def site(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
         "embed_types": "none",
         "worker_concurrency": 1,
     }
-    changes |= {"memory_mb": 512, "lease_s": 6, "heartbeat_s": 2, "flower_port": free_port()}
+    changes |= {"memory_mb": 512, "lease_s": 6, "heartbeat_s": 2}
+    monkeypatch.setenv("DATAPUNK_FLOWER_PORT", str(free_port()))  # also for `up --again`
     changed = load(data_dir=settings.data_dir, **changes)
     every, wanted = programs._workers, ("worker", "reconciler", "watcher")
     monkeypatch.setattr(
@@ -250,7 +329,7 @@ def test_what_runs_without_a_supervisor_is_told(lake: Settings) -> None:
     assert (check.level, check.advice) == ("fail", "datapunk up")
     assert check.detail.startswith("2 run without a supervisor")
     services = {"processes": [], "without_supervisor": 2, "open_jobs": 0, "scanner": "off",
-                "disk_free_mb": 1}  # fmt: skip
+                "disk_free_mb": 1, "data_dir": "/lake", "settings_changed": []}  # fmt: skip
     assert [line for line in status.footer(services) if "run: datapunk up" in line]
     assert supervisor.down(lake, say=silent) is True
     assert (stop.orphans(lake), postgres.postmaster(lake.folders.postgres)) == ([], None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
-from typing import Annotated, Any, TypeAlias
+from datetime import timedelta
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,15 +17,19 @@ from sql import answers
 from sql.answers import Chosen, Comparison
 from workers.cli import connect, console
 from workers.cli.options import Json, Source, Type, User
-from workers.cli.zone import day_of, moment_of, of_user
+from workers.cli.zone import (
+    From,
+    To,
+    between,
+    day_in,
+    day_of,
+    is_day,
+    minute_in,
+    moment_of,
+    note,
+    of_user,
+)
 from workers.settings import load
-
-From: TypeAlias = Annotated[
-    str | None, typer.Option("--from", help="Not before this day or time, in your zone.")
-]
-To: TypeAlias = Annotated[
-    str | None, typer.Option("--to", help="Until this day, which counts, or before this time.")
-]
 
 #: How far `where` looks from a moment.
 _WITHIN = timedelta(days=2)
@@ -88,7 +92,7 @@ def day(
         return
     for row in found[:number]:
         console.data(f"{row['at'].astimezone(zone):%H:%M}  {_line(row)}")
-    _close(found, number, f"times are in {zone.key}", f"There is nothing of {date}.")
+    _close(found, number, note(zone), f"There is nothing of {date}.")
 
 
 def where(
@@ -101,7 +105,7 @@ def where(
     with connect.services(load()) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
         zone = of_user(lake.settings)
-        if _is_day(when):
+        if is_day(when):
             span = answers.span_of(day_of(when), zone)
             found = answers.positions(lake.reader, owner, span, number + 1)
         else:
@@ -110,9 +114,8 @@ def where(
         console.as_json(found[:number])
         return
     for row in found[:number]:
-        at = row["at"].astimezone(zone)
-        console.data(f"{at:%Y-%m-%d %H:%M}  {_place(row)}  {row['source']}")
-    _close(found, number, f"times are in {zone.key}", f"No position is known of {when}.")
+        console.data(f"{minute_in(row['at'], zone)}  {_place(row)}  {row['source']}")
+    _close(found, number, note(zone), f"No position is known of {when}.")
 
 
 def count(
@@ -141,12 +144,12 @@ def count(
         console.as_json(found[:number])
         return
     rows = [
-        [_named(row), row["records"], *(_date(row[end], zone) for end in ("first", "last"))]
+        [_named(row), row["records"], *(day_in(row[end], zone) for end in ("first", "last"))]
         for row in found[:number]
     ]
     if rows:
         console.table((by, "documents", "first", "last"), rows)
-    _close(found, number, "", "No document fits.")
+    _close(found, number, note(zone), "No document fits.")
 
 
 def compare(
@@ -172,27 +175,20 @@ def chosen_by(
     zone: ZoneInfo, after: str | None, before: str | None, kind: str | None, source: str | None
 ) -> Chosen:
     """Return the choice that a verb's options name; days and times are in the user's zone."""
-    end = None if before is None else moment_of(before, zone)
-    if before is not None and end is not None and _is_day(before):
-        end = datetime.combine(end.date() + timedelta(days=1), time(), zone)
-    begin = None if after is None else moment_of(after, zone)
+    begin, end = between(after, before, zone)
     return Chosen(after=begin, before=end, type=kind, source=source)
-
-
-def _is_day(text: str) -> bool:
-    return len(text.strip()) <= len("2024-03-05")
 
 
 def _document(found: Mapping[str, Any], zone: ZoneInfo) -> None:
     """Print a document for people."""
     console.data(found["title"] or f"(a {found['record_type']} without a title)")
-    at = found["at"].astimezone(zone).isoformat(" ", "seconds") if found["at"] else "undated"
+    at = found["at"].astimezone(zone).isoformat(" ", "seconds") if found["at"] else ""
     lines = {
-        "when": at,
+        "when": f"{at} {zone.key}" if at else "undated",
         "type": f"{found['record_type']} ({found['source']})",
         "language": found["language"] or "",
         "file": f"{found['file']} in {found['archive']}",
-        "import": f"{str(found['job'])[:8]}, loaded {found['loaded_at'].astimezone(zone):%Y-%m-%d}",
+        "import": f"{str(found['job'])[:8]}, loaded {day_in(found['loaded_at'], zone)}",
         "earlier": f"{found['earlier_versions']} versions" if found["earlier_versions"] else "",
     }
     for name, text in lines.items():
@@ -245,10 +241,6 @@ def _weekday(number: str | None) -> str | None:
     return None if number is None else _WEEKDAYS[int(number) - 1]
 
 
-def _date(at: datetime | None, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%Y-%m-%d}" if at else ""
-
-
 def _close(found: Sequence[object], number: int, note: str, nothing: str) -> None:
     """Say what a list does not: that it is cut, or empty, and what its times are in."""
     if len(found) > number:
@@ -274,5 +266,7 @@ def _comparison(found: Comparison, zone: ZoneInfo) -> None:
         for row in rows:
             title = console.cell(row["title"])
             console.data(
-                f"{row['id']:>8}  {_date(row['at'], zone):10}  {row['record_type']}  {title}"
+                f"{row['id']:>8}  {day_in(row['at'], zone):10}  {row['record_type']}  {title}"
             )
+    if found.only_first or found.only_second:
+        console.say(note(zone))

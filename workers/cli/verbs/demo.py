@@ -21,6 +21,7 @@ from workers.cli import connect, console, receipts, sample, waiting
 from workers.cli.options import Json
 from workers.cli.verbs import search
 from workers.cli.verbs.services import bring_up
+from workers.cli.zone import of_user
 from workers.embedded import program_states, supervisor
 from workers.settings import Settings, load
 
@@ -54,7 +55,7 @@ def demo(json: Json = False) -> None:
         console.data(
             f"$ datapunk search {_SOUGHT!r} --mode semantic -n 3   # no word of it is there"
         )
-        search.show(found)
+        search.show(found, of_user(settings))
         for line in next_steps(receipt.job, settings):
             console.data(line)
     if code := waiting.exit_code([receipt], strict=False):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, BinaryIO
 from uuid import UUID
 
 import typer
@@ -17,11 +17,10 @@ from schemas.errors import PermanentError
 from schemas.progress import Event
 from sql import answers
 from sql.answers import Chosen
-from sql.store import Lake
-from workers.cli import connect, console, writers
+from workers.cli import connect, console, mail_export, writers
 from workers.cli.options import Source, Type, User
-from workers.cli.verbs.answers import From, To, chosen_by
-from workers.cli.zone import of_user
+from workers.cli.verbs.answers import chosen_by
+from workers.cli.zone import From, To, of_user
 from workers.settings import load
 
 
@@ -32,6 +31,7 @@ class Form(StrEnum):
     CSV = "csv"
     GPX = "gpx"
     ICS = "ics"
+    MBOX = "mbox"
 
 
 Writer = Callable[[writers.Rows], Iterator[str]]
@@ -59,13 +59,16 @@ def export(
     kind: Type = None,
     source: Source = None,
 ) -> None:
-    """Write documents as JSON lines, CSV or iCalendar, or recorded positions as GPX."""
-    with connect.services(load()) as lake:
+    """Write documents as JSON lines, CSV or iCalendar, mails as mbox, or positions as GPX."""
+    settings = load()
+    chosen = chosen_by(of_user(settings), after, before, _kind(form, kind), source)
+    if form is Form.MBOX and output is None and sys.stdout.isatty():
+        raise PermanentError("Mails are not printed on a terminal; name a file: -o mails.mbox")
+    with connect.services(settings) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
-        chosen = chosen_by(of_user(lake.settings), after, before, _kind(form, kind), source)
         lake.ledger.event(Event.EXPORTED, user_id=owner, form=form)
         with _opened(output) as out:
-            out.writelines(_WRITERS[form](_rows(lake.reader, owner, form, chosen)))
+            out.writelines(_written(lake, owner, form, chosen))
     if output is not None:
         console.say(f"Written: {output} ({console.size(output.stat().st_size)})")
 
@@ -77,25 +80,30 @@ def _kind(form: Form, kind: str | None) -> str | None:
     return "event" if form is Form.ICS and kind is None else kind
 
 
-def _rows(lake: Lake, owner: UUID, form: Form, chosen: Chosen) -> writers.Rows:
+def _written(lake: connect.Services, owner: UUID, form: Form, chosen: Chosen) -> Iterator[bytes]:
+    """Return what is written, piece by piece."""
+    if form is Form.MBOX:
+        return mail_export.entries(lake, owner, chosen)
     read = answers.track if form is Form.GPX else answers.documents
-    return read(lake, owner, chosen)
+    texts = _WRITERS[form](read(lake.reader, owner, chosen))
+    return (text.encode("utf-8", "backslashreplace") for text in texts)
 
 
 @contextmanager
-def _opened(path: Path | None) -> Iterator[TextIO]:
+def _opened(path: Path | None) -> Iterator[BinaryIO]:
     """Open what is written to. A file appears under its name when it is whole.
 
     Raises `PermanentError` if it exists.
     """
     if path is None:
-        yield sys.stdout
+        yield sys.stdout.buffer
+        sys.stdout.flush()
         return
     if path.exists():
         raise PermanentError(f"{path} exists; name another file.")
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="", errors="backslashreplace") as out:
+        with part.open("wb") as out:
             part.chmod(0o600)
             yield out
         os.link(part, path)  # never over a file that came meanwhile

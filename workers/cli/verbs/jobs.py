@@ -15,6 +15,7 @@ from schemas.tally import Tally
 from workers.cli import connect, console, receipts, waiting
 from workers.cli.columns import Column, Shape
 from workers.cli.options import Json
+from workers.cli.zone import note, of_user
 from workers.embedded.flower import tasks_page
 from workers.settings import load
 
@@ -99,15 +100,17 @@ def events(
     with connect.services(load()) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
         found = lake.ledger.rows("jobs", "events_of", job_id=job_id, n=number)
+        zone = of_user(lake.settings)
     if json:
         console.as_json(found)
         return
     rows = [
-        (f"{e['at']:%Y-%m-%d %H:%M:%S}", str(e["job_id"] or "")[:8], e["kind"], e["actor"],
+        (f"{e['at'].astimezone(zone):%F %T}", str(e["job_id"] or "")[:8], e["kind"], e["actor"],
          e["user_name"], e["chunk_id"], " ".join(f"{k}={v}" for k, v in e["detail"].items()))
         for e in found
     ]  # fmt: skip
     console.table(_EVENTS, rows)
+    console.say(note(zone))
 
 
 def retry(job: Job) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
 from schemas.errors import PermanentError
 from workers.cli import connect, console
 from workers.cli.options import Json, User
+from workers.cli.zone import day_in, note, of_user
 from workers.settings import load
 
 
@@ -26,11 +29,12 @@ def people(
     number: Annotated[int, typer.Option("-n", min=1, help="How many lines at most.")] = 50,
     json: Json = False,
 ) -> None:
-    """List the people in the records; with WHO, the records of that person, latest first.
+    """List the people in the records; with WHO, that person's records, latest first, with text.
 
     The numbers and addresses that a contact gives together are one person.
     """
-    with connect.services(load()) as lake:
+    settings = load()
+    with connect.services(settings) as lake:
         owner = connect.find_user(lake.ledger, user)
         asked: dict[str, Any] = {"user_id": owner["user_id"], "n": number}
         if who is None:
@@ -41,5 +45,21 @@ def people(
         raise PermanentError("Nobody of that name, address or number; see: datapunk people")
     if json:
         console.as_json(found)
+    elif who is not None:
+        _records(found, of_user(settings))
     elif found:
         console.table(list(found[0]), [list(row.values()) for row in found])
+
+
+def _records(found: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> None:
+    """Print the records of a person: what each is, the person's part in it, and its text."""
+    for row in found:
+        day = day_in(row["source_timestamp"], zone) or "undated"
+        title = console.cell(row["title"])
+        line = f"{row['id']:>8}  {day:<10}  {row['record_type']:<12}  {row['roles']:<10}  {title}"
+        console.data(line.rstrip())
+        text = " ".join((row["content"] or "").split())
+        if text and text != title:
+            console.data(f"          {text}")
+    if any(row["source_timestamp"] for row in found):
+        console.say(note(zone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -10,6 +11,7 @@ import typer
 from sql.quality import Quality, Scored, quality_of
 from workers.cli import connect, console
 from workers.cli.options import Json
+from workers.cli.zone import minute_in, note, of_user
 from workers.settings import load
 
 _MOST_SHOWN = 20
@@ -28,13 +30,14 @@ def quality(
     with connect.services(load()) as lake:
         row = connect.find_job(lake.ledger, job)
         found = quality_of(lake.reader, row["user_id"], row["id"])
+        zone = of_user(lake.settings)
     if json:
         console.as_json(msgspec.to_builtins(found, enc_hook=str))
     else:
-        _show(found)
+        _show(found, zone)
 
 
-def _show(found: Quality) -> None:
+def _show(found: Quality, zone: ZoneInfo) -> None:
     if found.job is None:
         console.say("The job is not scored yet; that is done when it ends.")
         return
@@ -56,11 +59,12 @@ def _show(found: Quality) -> None:
     if len(found.history) > 1:
         console.data("")
         past = [
-            (f"{then.scored_at:%Y-%m-%d %H:%M}", then.records,
+            (minute_in(then.scored_at, zone), then.records,
              f"{then.completeness:.1%}", f"{then.accuracy:.1%}", f"{then.consistency:.1%}")
             for then in found.history
         ]  # fmt: skip
         console.table(("scored", "records", *_KINDS), past)
+        console.say(note(zone))
 
 
 _KINDS = ("completeness", "accuracy", "consistency")

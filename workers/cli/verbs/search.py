@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -19,6 +19,7 @@ from sql.search import Filters, Found, Model, Search
 from workers.adapters.embedding_models import ModelsHere, tiers
 from workers.cli import connect, console
 from workers.cli.options import Json, Source, Type, User
+from workers.cli.zone import From, To, between, day_in, note, of_user
 from workers.settings import load
 
 
@@ -30,8 +31,9 @@ class Mode(StrEnum):
     HYBRID = "hybrid"
 
 
-From = Annotated[datetime | None, typer.Option("--from", help="Not before this day (UTC).")]
-To = Annotated[datetime | None, typer.Option("--to", help="Until this day, which counts.")]
+Sought = Annotated[
+    str, typer.Argument(help="What to look for; \"a phrase\", or, -not. '': the latest first.")
+]
 Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within KM kilometres.")]
 Lang = Annotated[str | None, typer.Option(help="A language, as ISO 639-1: en, de …")]
 Person = Annotated[str | None, typer.Option(help="With this person: an address, number, name.")]
@@ -49,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 def search(  # noqa: PLR0913 - one for each flag
-    text: Annotated[str, typer.Argument(help='What to look for; "a phrase", or, -not.')],
+    text: Sought,
     *,
     mode: Annotated[Mode, typer.Option(help="By words, by meaning, or both.")] = Mode.HYBRID,
     user: User = None,
@@ -66,29 +68,33 @@ def search(  # noqa: PLR0913 - one for each flag
     json: Json = False,
 ) -> None:
     """Find documents by words, by meaning, or by both at once."""
+    settings = load()
+    begin, end = between(after, before, of_user(settings))
     filters = Filters(
-        after=_day(after),
-        before=None if before is None else _day(before + timedelta(days=1)),
+        after=begin,
+        before=end,
         type=kind,
         source=source,
         near=_near(near),
         lang=lang,
         person=person,
     )
-    with connect.services(load()) as lake:
+    with connect.services(settings) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
         seeker = Search(lake.reader, owner)
         asked: dict[str, Any] = {"n": number, "skip": (page - 1) * number}
-        models = [] if mode is Mode.KEYWORD else _models(lake, owner, model)
+        # A text without a word has no meaning: only the filters choose, in the order of time.
+        wordless = not text.strip()
+        models = [] if wordless or mode is Mode.KEYWORD else _models(lake, owner, model)
         if not models:
-            if mode is Mode.SEMANTIC:
+            if mode is Mode.SEMANTIC and not wordless:
                 console.say("No document has a vector of that model; searching by words.")
             found = seeker.by_words(text, filters, **asked)
         elif mode is Mode.SEMANTIC:
             found = seeker.by_meaning(text, models, filters, **asked)
         else:
             found = seeker.hybrid(text, models, filters, **asked)
-    _print(found, json=json)
+    _print(found, of_user(settings), json=json)
 
 
 def similar(
@@ -101,7 +107,8 @@ def similar(
     json: Json = False,
 ) -> None:
     """Find documents whose meaning is like that of one document."""
-    with connect.services(load()) as lake:
+    settings = load()
+    with connect.services(settings) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
         models = _models(lake, owner, model)
         found = Found(hits=[])
@@ -109,11 +116,7 @@ def similar(
             found = Search(lake.reader, owner).similar(
                 document, models, Filters(type=kind), n=number, skip=(page - 1) * number
             )
-    _print(found, json=json)
-
-
-def _day(at: datetime | None) -> datetime | None:
-    return None if at is None else at.replace(tzinfo=at.tzinfo or UTC)
+    _print(found, of_user(settings), json=json)
 
 
 def _near(text: str | None) -> tuple[float, float, float] | None:
@@ -162,22 +165,24 @@ def by_meaning(lake: connect.Services, user_id: UUID, text: str) -> Found:
     return Search(lake.reader, user_id).by_meaning(text, models, Filters(), n=3)
 
 
-def _print(found: Found, *, json: bool) -> None:
+def _print(found: Found, zone: ZoneInfo, *, json: bool) -> None:
     if json:
         console.as_json(msgspec.to_builtins(found, enc_hook=str))
     else:
-        show(found)
+        show(found, zone)
 
 
-def show(found: Found) -> None:
+def show(found: Found, zone: ZoneInfo) -> None:
     """Print hits for people."""
     for line in found.corrected:
         console.say(f"no document says {line}")
     for hit in found.hits:
-        when = f"{hit.at:%Y-%m-%d}" if hit.at else "undated"
+        when = day_in(hit.at, zone) or "undated"
         console.data(f"{hit.id:>8}  {when:<10}  {hit.record_type:<12} {hit.title or ''}".rstrip())
         if hit.snippet and hit.snippet.strip("*") != hit.title:
             console.data(f"          {' '.join(hit.snippet.split())}")
+    if any(hit.at for hit in found.hits):
+        console.say(note(zone))
     if not found.hits:
         console.say("Nothing found.")
     if found.waiting:

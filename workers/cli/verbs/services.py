@@ -7,11 +7,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from workers import wiring
+from workers import setting_places, wiring
 from workers.adapters import presidio
 from workers.cli import console, doctor
 from workers.cli.options import Json
-from workers.embedded import supervisor
+from workers.embedded import lakes, supervisor
 from workers.settings import Settings, load
 
 Again = Annotated[
@@ -27,9 +27,28 @@ def register(app: typer.Typer) -> None:
 
 
 def bring_up(settings: Settings, *, again: bool = False) -> bool:
-    """Start everything, with the migrations after the servers; return False if all ran already."""
+    """Start everything, with the migrations after the servers; return False if all ran already.
+
+    The lake is the one that commands in other folders work on from then on.
+    """
     presidio.names(settings)  # a missing package ends `up`, instead of a worker again and again
-    return supervisor.up(settings, migrate=lambda: migrate(settings), say=console.say, again=again)
+    _say_which(settings)
+    started = supervisor.up(
+        settings, migrate=lambda: migrate(settings), say=console.say, again=again
+    )
+    if not again:  # that is the lake's own restart, and not the user's choice
+        setting_places.remember(settings.place)
+    return started
+
+
+def _say_which(settings: Settings) -> None:
+    """Print which lake it is where that is not plain: no setting names it, and it is not here."""
+    place = settings.place
+    if place.hint:
+        console.say(f"{place.hint}; this is a new one: {place.data}")
+    elif place.remembered:
+        console.say(f"lake: {place.data}, the one that was started last")
+        console.say("to make one in this folder: DATAPUNK_DATA_DIR=data datapunk up")
 
 
 def migrate(settings: Settings) -> None:
@@ -42,16 +61,17 @@ def up(again: Again = False) -> None:
     """Start the servers, workers, reconciler, watcher and Flower, and wait until they run."""
     settings = load()
     bring_up(settings, again=again)
-    console.say(
-        f"drop exports into {settings.folders.staging}/<user>/ "
-        "or run: datapunk add FILE --user USER"
-    )
+    console.say(f"drop exports into {settings.folders.staging}/<user>/")
+    console.say("or run: datapunk add FILE --user USER")
 
 
 def down() -> None:
     """Stop everything that `up` started."""
-    if not supervisor.down(load(), say=console.say):
-        console.say("nothing was running")
+    settings = load()
+    if settings.place.remembered:
+        console.say(f"lake: {settings.data_dir}, the one that was started last")
+    if not supervisor.down(settings, say=console.say):
+        console.say(f"nothing was running in {settings.data_dir}.{lakes.elsewhere(settings)}")
 
 
 def examine(json: Json = False) -> None:

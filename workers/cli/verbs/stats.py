@@ -67,6 +67,8 @@ def _show(found: Statistics) -> None:
         console.data("")
         rows = [(gap.first, gap.last, gap.days) for gap in found.gaps]
         console.table(("no record from", "to", "days"), rows)
+    if found.days:
+        console.say("days are in UTC, in which they are counted as records load")
     if not found.up_to_date:
         console.say("Something came in that is not counted yet; try again in a minute.")
 

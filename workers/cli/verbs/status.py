@@ -25,7 +25,8 @@ from workers.cli import check, columns, connect, console, progress, set_lines
 from workers.cli.columns import Column, Shape
 from workers.cli.options import Json
 from workers.cli.progress import Progress
-from workers.embedded import machine, program_states, stop
+from workers.cli.zone import local
+from workers.embedded import machine, program_states, start_settings, stop
 from workers.embedded.flower import tasks_page
 from workers.settings import load
 from workers.stores import thresholds
@@ -171,7 +172,7 @@ def describe_failure(failing: Mapping[str, Any]) -> str:
     times = "once" if failing["failures"] == 1 else f"{failing['failures']} times"
     return (
         f"background step {failing['step']}{of} failed {times}: {failing['error']} at "
-        f"{failing['place']}; next try {failing['again_at']:%Y-%m-%d %H:%M:%S %Z}"
+        f"{failing['place']}; next try {local(failing['again_at']):%Y-%m-%d %H:%M:%S %Z}"
     )
 
 
@@ -316,6 +317,8 @@ def _services(lake: connect.Services) -> dict[str, Any]:
     (waiting,) = lake.ledger.rows("jobs", "open_jobs")
     states = program_states.state(settings)
     return {
+        "data_dir": str(settings.data_dir),
+        "settings_changed": start_settings.differing(settings) if states else [],
         "processes": [msgspec.to_builtins(each) for each in states],
         "without_supervisor": 0 if states else len(stop.orphans(settings)),
         "open_jobs": waiting["count"],
@@ -332,6 +335,8 @@ def footer(services: Mapping[str, Any]) -> Iterator[str]:
     stopped = [
         f"{each['name']} {each['state'].lower()}" for each in states if each["name"] not in running
     ]
+    yield f"lake: {services['data_dir']}"
+    yield from start_settings.lines(services["settings_changed"])
     yield f"services: {', '.join(running) or 'none under datapunk up'}"
     if left := services["without_supervisor"]:
         yield f"without a supervisor: {left} processes, which nothing restarts; run: datapunk up"
