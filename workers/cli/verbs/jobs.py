@@ -11,10 +11,9 @@ from psycopg.rows import DictRow
 from schemas.errors import PermanentError
 from schemas.progress import JobStatus
 from workers.cli import connect, console, receipts, waiting
-from workers.cli.options import Json
+from workers.cli.options import Job, Json, jobs
 from workers.settings import load
 
-Job = Annotated[str, typer.Argument(help="A job, by its id or how it begins.")]
 _ALL = 1_000_000
 #: Ends of jobs that `retry` takes up.
 _GO_ON = (JobStatus.FAILED, JobStatus.REJECTED, JobStatus.CANCELLED)
@@ -37,7 +36,9 @@ def receipt(job: Job, json: Json = False) -> None:
 
 
 def verify(
-    job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(autocompletion=jobs, help="A job; without one, all.")
+    ] = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Look at every row and read every file, not a sample of them."),
@@ -71,7 +72,9 @@ def _ended(lake: connect.Services, job: str | None) -> list[DictRow]:
 
 
 def events(
-    job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(autocompletion=jobs, help="A job; without one, all.")
+    ] = None,
     number: Annotated[int, typer.Option("-n", min=1, help="How many of the latest.")] = 200,
     json: Json = False,
 ) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 import typer
 
 from sql.quality import Quality, Scored, quality_of
 from workers.cli import connect, console
-from workers.cli.options import Json
+from workers.cli.options import Job, Json
 from workers.settings import load
 
 _MOST_SHOWN = 20
@@ -21,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def quality(
-    job: Annotated[str, typer.Argument(help="A job, by its id or how it begins.")],
+    job: Job,
     json: Json = False,
 ) -> None:
     """Show the scores of a job and its files, what they count, and earlier scores."""

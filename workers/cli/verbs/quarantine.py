@@ -119,8 +119,7 @@ def show(
 
 
 def _users(lake: connect.Services, name: str | None) -> list[DictRow]:
-    rows = lake.ledger.rows("jobs", "users")
-    return [row for row in rows if name in (None, row["name"])]
+    return connect.find_users(lake.ledger, name)
 
 
 def _one(lake: connect.Services, number: int) -> DictRow:
@@ -252,8 +251,7 @@ def _choice(
 
 
 def _owners(run: Runtime, name: str | None) -> list[DictRow]:
-    rows = run.ledger.rows("jobs", "users")
-    return [row for row in rows if name in (None, row["name"])]
+    return connect.find_users(run.ledger, name)
 
 
 def _say(found: quarantine.Retried, *, json: bool) -> None:

@@ -18,7 +18,7 @@ from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks.runtime import alerts
 from workers import watching
-from workers.cli import check, connect, console, set_lines
+from workers.cli import check, connect, console, options, set_lines
 from workers.cli.options import Json
 from workers.embedded import machine, program_states, stop
 from workers.settings import load
@@ -53,7 +53,10 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    job: Annotated[str | None, typer.Argument(help="A job, by its id or how it begins.")] = None,
+    job: Annotated[
+        str | None,
+        typer.Argument(autocompletion=options.jobs, help="A job; without one, the latest."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
@@ -74,6 +77,7 @@ def jobs(
 ) -> None:
     """List every job, the latest first."""
     with connect.services(load()) as lake:
+        connect.find_users(lake.ledger, user)  # an unknown name is an error, and no empty list
         rows = lake.ledger.rows("jobs", "recent_jobs", user=user, n=number)
         facts = [job_facts(row, None, _alert(lake, row)) for row in rows]
     if json:
