@@ -121,7 +121,7 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
-    """The output of `datapunk stats --json`. `undated` records are in no range of days."""
+    """What the lake holds of a user. `undated` records are in no range of days."""
 
     records: int
     undated: int

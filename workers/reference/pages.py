@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from schemas import vocabulary
-from workers.reference import command_line, configuration, format_table, takeout_coverage
+from workers.reference import (
+    command_line,
+    configuration,
+    format_table,
+    json_schemas,
+    json_shapes,
+    takeout_coverage,
+)
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 BEGIN, END = "<!-- table -->\n", "<!-- end -->"
@@ -15,11 +23,18 @@ BEGIN, END = "<!-- table -->\n", "<!-- end -->"
 TABLES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line.table,
     "formats.md": format_table.table,
+    "json.md": json_schemas.table,
     "takeout.md": takeout_coverage.table,
     "vocabulary.md": vocabulary.table,
 }
 #: The functions that make a whole page.
-WHOLE: dict[str, Callable[[], str]] = {"configuration.md": configuration.page}
+WHOLE: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration.page,
+    **{
+        f"json/{json_schemas.file_of(call)}": partial(json_schemas.text_of, call)
+        for call in json_shapes.SHAPES
+    },
+}
 
 
 def pages(folder: Path = FOLDER) -> dict[Path, str]:

@@ -10,8 +10,9 @@ from psycopg.rows import DictRow
 
 from schemas.errors import PermanentError
 from schemas.progress import JobStatus
-from workers.cli import connect, console, receipts, waiting
+from workers.cli import connect, console, event_lines, receipts, waiting
 from workers.cli.options import Job, Json, jobs
+from workers.cli.zone import of_user
 from workers.settings import load
 
 _ALL = 1_000_000
@@ -79,18 +80,20 @@ def events(
     json: Json = False,
 ) -> None:
     """Show the audit trail: who did what, and when."""
-    with connect.services(load()) as lake:
+    settings = load()
+    with connect.services(settings) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
         found = lake.ledger.rows("jobs", "events_of", job_id=job_id, n=number)
     if json:
         console.as_json(found)
         return
-    rows = [
-        (f"{e['at']:%Y-%m-%d %H:%M:%S}", str(e["job_id"] or "")[:8], e["kind"], e["actor"],
-         e["user_name"], e["chunk_id"], " ".join(f"{k}={v}" for k, v in e["detail"].items()))
-        for e in found
-    ]  # fmt: skip
-    console.table(("at", "job", "what", "who", "user", "chunk", "detail"), rows)
+    zone, several = of_user(settings), len({event["user"] for event in found}) > 1
+    for event in found:
+        at = f"{event['at'].astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        whose = f"{event['user']}: " if several and event["user"] else ""
+        what = event_lines.sentence(event["kind"], event["detail"])
+        console.data(f"{at}  {str(event['job'] or '')[:8]:8}  {whose}{what} ({event['actor']})")
+    console.say(f"times are in {zone.key}" if found else "Nothing has happened yet.")
 
 
 def retry(job: Job) -> None:

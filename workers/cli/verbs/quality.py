@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import msgspec
 import typer
 
-from sql.quality import Quality, Scored, quality_of
+from sql.quality import Quality, Scored, Then, quality_of
 from workers.cli import connect, console
 from workers.cli.options import Job, Json
 from workers.settings import load
 
 _MOST_SHOWN = 20
+
+
+class JobQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores of a job; the files with the lowest scores come first."""
+
+    job: UUID
+    whole: Scored | None
+    """None: the job is not scored yet."""
+    files: list[Scored]
+    history: list[Then]
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +39,8 @@ def quality(
         row = connect.find_job(lake.ledger, job)
         found = quality_of(lake.reader, row["user_id"], row["id"])
     if json:
-        console.as_json(msgspec.to_builtins(found, enc_hook=str))
+        whole, files, history = found.job, found.files, found.history
+        console.as_json(JobQuality(job=row["id"], whole=whole, files=files, history=history))
     else:
         _show(found)
 
