@@ -103,6 +103,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     greatest: float
     first: date
     last: date
+    counted_in: str | None = None
+    """The metric that counts the same: a sum of the two would count it twice."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

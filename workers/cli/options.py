@@ -57,10 +57,12 @@ def jobs(incomplete: str) -> list[tuple[str, str]]:
 
 def _recent(incomplete: str) -> list[dict[str, Any]]:
     with suppress(Exception):  # whatever is wrong, a shell that completes shows no message
-        from workers import stores  # noqa: PLC0415 - clients of services, for jobs alone
+        from workers import down, stores  # noqa: PLC0415 - clients of services, for jobs alone
         from workers.settings import load  # noqa: PLC0415
 
-        ledger = stores.open_ledger(load(), timeout=_COMPLETE_S)
+        settings = load()
+        down.probe(settings, "ledger")  # at once, where the pool would try again
+        ledger = stores.open_ledger(settings, timeout=_COMPLETE_S)
         try:
             rows = ledger.rows("jobs", "recent_jobs", user=None, n=_COMPLETE_JOBS)
         finally:
