@@ -36,7 +36,7 @@ PANELS: dict[str, tuple[Verb, ...]] = {
             "demo",
             "Import a small invented export and print its receipt; a second run finds a duplicate.",
         ),
-        Verb("add", "add", "Import files. They are copied; yours stay where they are."),
+        Verb("add", "add", "Import files and folders. They are copied; yours stay where they are."),
         Verb("search", "search", "Find documents by words, by meaning, or by both at once."),
         Verb("similar", "search", "Find documents whose meaning is like that of one document."),
         Verb(
