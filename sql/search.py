@@ -111,6 +111,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     hits: list[Hit]
+    total: int | None = 0
+    """How many hits all pages have; None: there are more after this page."""
     corrected: list[str] = []
     """Words that no document has, with the words used instead: `herno → heron`."""
     waiting: int = 0
@@ -128,7 +130,7 @@ class Search:
         Return the best first.
         """
         with self._lake.as_user(self._user) as connection:
-            query, corrected, scores = self._sought(connection, text, filters, n + skip)
+            query, corrected, scores = self._sought(connection, text, filters, n + skip + 1)
             return self._page(connection, scores, query, corrected, n, skip)
 
     def by_meaning(
@@ -140,14 +142,14 @@ class Search:
         """
         with self._lake.as_user(self._user) as connection:
             query = self._query(connection, text)
-            scores = self._nearest(connection, models, text, filters, n + skip, DEEP)
+            scores = self._nearest(connection, models, text, filters, n + skip + 1, DEEP)
             return self._page(connection, scores, query, [], n, skip)
 
     def hybrid(
         self, text: str, models: Sequence[Model], filters: Filters, *, n: int = 10, skip: int = 0
     ) -> Found:
         """Return both lists, fused by reciprocal rank."""
-        depth = max(_DEPTH, n + skip)
+        depth = max(_DEPTH, n + skip + 1)
         with self._lake.as_user(self._user) as connection:
             query, corrected, words = self._sought(connection, text, filters, depth)
             meaning = self._nearest(connection, models, text, filters, depth, QUICK)
@@ -176,7 +178,7 @@ class Search:
             if row is None:
                 raise PermanentError("There is no document of that id with a vector.")
             vector = np.asarray(row["embedding"].to_numpy(), dtype=np.float32)
-            near = self._meaning(connection, model, vector, filters, n + skip + 1, DEEP)
+            near = self._meaning(connection, model, vector, filters, n + skip + 2, DEEP)
             others = [(at, score) for at, score in near if at != document_id]
             return self._page(connection, others, "", [], n, skip)
 
@@ -332,9 +334,10 @@ class Search:
         skip: int,
     ) -> Found:
         page = list(scores)[skip : skip + n]
+        total = len(scores) if len(scores) <= skip + n else None
         hits = self._hits(connection, dict(page), query)
         (waiting,) = self._rows(connection, "waiting", most=_MOST_WAITING)
-        return Found(hits=hits, corrected=corrected, waiting=waiting["count"])
+        return Found(hits=hits, total=total, corrected=corrected, waiting=waiting["count"])
 
     def _hits(self, connection: Connection, score_of: dict[int, float], query: str) -> list[Hit]:
         begin, end = self._marks

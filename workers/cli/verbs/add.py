@@ -85,7 +85,7 @@ def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
 
 def _print_left_out(folder: Path, count: int) -> None:
     if count:
-        console.say(f"{folder}: {count} links or special files are left out")
+        console.say(f"{folder}: left out are links and special files: {count}")
 
 
 def _refused(path: Path, error: Exception) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from schemas.progress import Tier
 from sql import search as finder
 from sql.search import Filters, Found, Model, Search
 from workers.adapters.embedding_models import ModelsHere, tiers
-from workers.cli import connect, console
+from workers.cli import connect, console, paging
 from workers.cli.options import Json, Source, Type, User
 from workers.settings import load
 
@@ -89,6 +89,7 @@ def search(  # noqa: PLR0913 - one for each flag
         else:
             found = seeker.hybrid(text, models, filters, **asked)
     _print(found, json=json)
+    _place(found, number, page, json=json)
 
 
 def similar(
@@ -110,6 +111,13 @@ def similar(
                 document, models, Filters(type=kind), n=number, skip=(page - 1) * number
             )
     _print(found, json=json)
+    _place(found, number, page, json=json)
+
+
+def _place(found: Found, number: int, page: int, *, json: bool) -> None:
+    """Say which part of all hits a page is."""
+    if not json and (line := paging.line(len(found.hits), found.total, number, page)):
+        console.say(line)
 
 
 def _day(at: datetime | None) -> datetime | None:
@@ -178,7 +186,7 @@ def show(found: Found) -> None:
         console.data(f"{hit.id:>8}  {when:<10}  {hit.record_type:<12} {hit.title or ''}".rstrip())
         if hit.snippet and hit.snippet.strip("*") != hit.title:
             console.data(f"          {' '.join(hit.snippet.split())}")
-    if not found.hits:
+    if found.total == 0:
         console.say("Nothing found.")
     if found.waiting:
         console.say(f"{found.waiting} documents are loaded and not yet findable; try again soon.")
