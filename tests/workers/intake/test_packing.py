@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from schemas.errors import Rejected
 from schemas.reasons import Reason
 from tasks.runtime.temp_dirs import lying
-from tests.support.lake import Database, Driver
-from workers import packing
+from tests.support.lake import Database, Driver, FakeModels
+from workers import packing, wiring
 from workers.cli import app, sample
 from workers.cli.verbs import add
 from workers.settings import Settings
@@ -118,6 +118,7 @@ def test_an_unzipped_export_is_one_job(
 ) -> None:  # fmt: skip
     """Its records are those of the archive, and the second time the job is a duplicate."""
     monkeypatch.setattr(add, "load", lambda: place)
+    monkeypatch.setattr(wiring, "ModelsHere", lambda _: FakeModels())
     made = sample.write(tmp_path / "s.zip")
     first = imported("ana", "s.zip", made.read_bytes())
     with zipfile.ZipFile(made) as archive:
