@@ -53,8 +53,9 @@ def main(folder: Path = FOLDER) -> None:
     """Write the pages, and print the names of those that changed."""
     for page, text in pages(folder).items():
         if not page.exists() or page.read_text(encoding="utf-8") != text:
+            page.parent.mkdir(exist_ok=True)
             page.write_text(text, encoding="utf-8")
-            print(page.name)
+            print(page.relative_to(folder))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def stats(
 
 
 def _first_of_each(found: Statistics, number: int) -> Statistics:
-    """Return the statistics with so many names of each kind that had one more."""
+    """Return the statistics with up to `number` names of each kind."""
     names = ("people", "places", "domains", "gaps")
     return msgspec.structs.replace(found, **{n: getattr(found, n)[:number] for n in names})
 
