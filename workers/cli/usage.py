@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from typer._click.exceptions import (
@@ -13,8 +13,6 @@ from typer._click.exceptions import (
     NoSuchOption,
     UsageError,
 )
-
-from workers.cli import nearest
 
 __all__ = ["NoArgsIsHelpError", "UsageError", "json_wanted", "sentence"]
 
@@ -33,13 +31,19 @@ def sentence(error: UsageError) -> str:
     raise AssertionError  # the last kind is the base of all
 
 
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    from workers.cli import nearest  # noqa: PLC0415 - for a wrong word alone
+
+    return nearest.nearest(word, known)
+
+
 def _help(error: UsageError) -> str:
     return f"; see: {error.ctx.command_path} --help" if error.ctx else ""
 
 
 def _no_option(error: NoSuchOption) -> str:
     known = [name for each in _params(error) for name in each.opts] + ["--help"]
-    near = nearest.nearest(error.option_name, known)
+    near = _nearest(error.option_name, known)
     hint = f"; did you mean {near}?" if near else _help(error)
     return f"there is no option {error.option_name}{hint}"
 
@@ -64,7 +68,7 @@ def _other(error: UsageError) -> str:
 def _no_verb(error: UsageError) -> str:
     word = error.message.partition("'")[2].partition("'")[0]
     verbs: dict[str, Any] = getattr(error.ctx and error.ctx.command, "commands", {})
-    near = nearest.nearest(word, verbs)
+    near = _nearest(word, verbs)
     return f"there is no verb {word}{f'; did you mean {near}?' if near else _help(error)}"
 
 
@@ -94,7 +98,7 @@ def _bad(error: BadParameter) -> str:
 
 
 def _not_one_of(name: str, value: str, choices: list[str]) -> str:
-    near = nearest.nearest(value, choices)
+    near = _nearest(value, choices)
     hint = f"; did you mean {near}?" if near else ""
     return f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}{hint}"
 

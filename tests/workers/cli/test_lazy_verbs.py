@@ -18,7 +18,10 @@ from workers.settings import Settings
 
 GROUP = typer.main.get_group(app)
 #: What takes long to import, and no help text needs.
-HEAVY = ("psycopg", "celery", "numpy", "pydantic", "redis", "structlog")
+HEAVY = (
+    "psycopg", "celery", "numpy", "pydantic", "redis", "structlog", "importlib.metadata",
+    "schemas.records", "pipeline",
+)  # fmt: skip
 #: What takes long to import, and no question about jobs needs.
 NOT_TO_ASK = (
     "babel", "billiard", "celery", "dateutil", "kombu", "magic", "numpy", "orjson", "phonenumbers",
