@@ -112,7 +112,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     hits: list[Hit]
     total: int | None = 0
-    """How many hits all pages have; None: there are more after this page."""
+    """How many hits all pages have; None: there are or may be more after this page."""
     corrected: list[str] = []
     """Words that no document has, with the words used instead: `herno → heron`."""
     waiting: int = 0
@@ -142,8 +142,8 @@ class Search:
         """
         with self._lake.as_user(self._user) as connection:
             query = self._query(connection, text)
-            scores = self._nearest(connection, models, text, filters, n + skip + 1, DEEP)
-            return self._page(connection, scores, query, [], n, skip)
+            scores = self._nearest(connection, models, text, filters, n + skip, DEEP)
+            return self._page(connection, scores, query, [], n, skip, open_end=True)
 
     def hybrid(
         self, text: str, models: Sequence[Model], filters: Filters, *, n: int = 10, skip: int = 0
@@ -178,9 +178,9 @@ class Search:
             if row is None:
                 raise PermanentError("There is no document of that id with a vector.")
             vector = np.asarray(row["embedding"].to_numpy(), dtype=np.float32)
-            near = self._meaning(connection, model, vector, filters, n + skip + 2, DEEP)
+            near = self._meaning(connection, model, vector, filters, n + skip + 1, DEEP)
             others = [(at, score) for at, score in near if at != document_id]
-            return self._page(connection, others, "", [], n, skip)
+            return self._page(connection, others, "", [], n, skip, open_end=True)
 
     def _query(self, connection: Connection, text: str) -> str:
         """Return the query as Postgres has it."""
@@ -332,9 +332,13 @@ class Search:
         corrected: list[str],
         n: int,
         skip: int,
+        *,
+        open_end: bool = False,
     ) -> Found:
+        """Return one page; with `open_end`, nothing was looked for beyond it."""
         page = list(scores)[skip : skip + n]
-        total = len(scores) if len(scores) <= skip + n else None
+        looked_for = skip + n if open_end else skip + n + 1
+        total = len(scores) if len(scores) < looked_for else None
         hits = self._hits(connection, dict(page), query)
         (waiting,) = self._rows(connection, "waiting", most=_MOST_WAITING)
         return Found(hits=hits, total=total, corrected=corrected, waiting=waiting["count"])
