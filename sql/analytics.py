@@ -103,6 +103,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     greatest: float
     first: date
     last: date
+    counted_in: str | None = None
+    """The metric that counts the same: a sum of the two would count it twice."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +123,7 @@ class Day(msgspec.Struct, frozen=True):
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):
-    """The output of `datapunk stats --json`. `undated` records are in no range of days."""
+    """What the lake holds of a user. `undated` records are in no range of days."""
 
     records: int
     undated: int

@@ -148,7 +148,7 @@ class Then(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quality(msgspec.Struct, frozen=True, kw_only=True):
-    """The output of `datapunk quality --json`; the files with the lowest scores come first."""
+    """The scores of a job; the files with the lowest scores come first."""
 
     job: Scored | None
     files: list[Scored]

@@ -111,6 +111,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     hits: list[Hit]
+    total: int | None = 0
+    """How many hits all pages have; None: there are or may be more after this page."""
     corrected: list[str] = []
     """Words that no document has, with the words used instead: `herno → heron`."""
     waiting: int = 0
@@ -128,7 +130,8 @@ class Search:
         Return the best first.
         """
         with self._lake.as_user(self._user) as connection:
-            query, corrected, scores = self._search_words(connection, text, filters, n + skip)
+            found = self._search_words(connection, text, filters, n + skip + 1)
+            query, corrected, scores = found
             return self._page(connection, scores, query, corrected, n, skip)
 
     def by_meaning(
@@ -141,13 +144,13 @@ class Search:
         with self._lake.as_user(self._user) as connection:
             query = self._query(connection, text)
             scores = self._search_meaning(connection, models, text, filters, n + skip, DEEP)
-            return self._page(connection, scores, query, [], n, skip)
+            return self._page(connection, scores, query, [], n, skip, open_end=True)
 
     def hybrid(
         self, text: str, models: Sequence[Model], filters: Filters, *, n: int = 10, skip: int = 0
     ) -> Found:
         """Return both lists, fused by reciprocal rank."""
-        depth = max(_DEPTH, n + skip)
+        depth = max(_DEPTH, n + skip + 1)
         with self._lake.as_user(self._user) as connection:
             query, corrected, words = self._search_words(connection, text, filters, depth)
             meaning = self._search_meaning(connection, models, text, filters, depth, QUICK)
@@ -178,7 +181,7 @@ class Search:
             vector = np.asarray(row["embedding"].to_numpy(), dtype=np.float32)
             near = self._search_vectors(connection, model, vector, filters, n + skip + 1, DEEP)
             others = [(at, score) for at, score in near if at != document_id]
-            return self._page(connection, others, "", [], n, skip)
+            return self._page(connection, others, "", [], n, skip, open_end=True)
 
     def _query(self, connection: Connection, text: str) -> str:
         """Return a text as a `tsquery` of Postgres."""
@@ -332,11 +335,16 @@ class Search:
         corrected: list[str],
         n: int,
         skip: int,
+        *,
+        open_end: bool = False,
     ) -> Found:
+        """Return one page; with `open_end`, nothing was looked for beyond it."""
         page = list(scores)[skip : skip + n]
+        looked_for = skip + n if open_end else skip + n + 1
+        total = len(scores) if len(scores) < looked_for else None
         hits = self._hits(connection, dict(page), query)
         (waiting,) = self._rows(connection, "waiting", most=_MOST_WAITING)
-        return Found(hits=hits, corrected=corrected, waiting=waiting["count"])
+        return Found(hits=hits, total=total, corrected=corrected, waiting=waiting["count"])
 
     def _hits(self, connection: Connection, score_of: dict[int, float], query: str) -> list[Hit]:
         begin, end = self._marks

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from pydantic_settings import (
 from schemas.errors import ConfigurationError
 from schemas.folders import Folders
 from workers import server_urls
+from workers.plain_errors import clause
 from workers.server_urls import with_role
 from workers.setting_fields import PATHS, PREFIX, TOML, SettingFields
 from workers.setting_places import Place, choose, settings_in
@@ -61,6 +63,15 @@ class Settings(SettingFields):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (keeps symlinks)
+
+    @field_validator("data_dir")
+    @classmethod
+    def _encodable(cls, path: Path) -> Path:
+        """Return the path, which stands in URLs of the embedded servers."""
+        with suppress(UnicodeEncodeError):
+            str(path).encode()
+            return path
+        raise ValueError("must be a path in UTF-8")
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -271,7 +282,7 @@ def _placed(settings: Settings, given: dict[str, Any]) -> Settings:
 def _line(error: Any) -> str:
     """Return one of pydantic's errors without the value, which may be a secret."""
     name = str(error["loc"][0]) if error["loc"] else "settings"
-    return f"{PREFIX}{name.upper()}: {error['msg'].removeprefix('Value error, ')}"
+    return f"{PREFIX}{name.upper()}: {clause(error)}"
 
 
 def _refuse_unknown(path: Path) -> None:

@@ -289,7 +289,9 @@ def _require_place(found: Found) -> None:
         raise PermanentError("Files belong into a user's folder: staging/<user>/.")
     intake.check_user(found.user)
     if stat.S_ISDIR(found.state.st_mode):
-        raise PermanentError("A folder is not taken in; pack it as a zip or tar.gz file.")
+        raise PermanentError(
+            "A folder is not taken in; pack it as a zip or tar.gz file, or use: datapunk add"
+        )
 
 
 def run(settings: Settings, *, once: bool = False) -> None:

@@ -169,7 +169,7 @@ VALUES (%(user_id)s, %(job_id)s, %(chunk_id)s, %(kind)s, %(detail)s);
 -- name: events_of
 -- Return the audit trail of one job, or of all: the latest events, in order of time.
 SELECT * FROM (
-    SELECT e.id, e.at, e.actor, e.kind, e.job_id, e.chunk_id, e.detail, u.name AS user_name
+    SELECT e.id, e.at, e.actor, e.kind, e.job_id AS job, e.chunk_id AS chunk, e.detail, u.name AS "user"
     FROM imports.events AS e LEFT JOIN user_data.users AS u USING (user_id)
     WHERE %(job_id)s::uuid IS NULL OR e.job_id = %(job_id)s
     ORDER BY e.id DESC LIMIT %(n)s) AS latest
@@ -279,7 +279,7 @@ GROUP BY 1, 2 ORDER BY 3 DESC;
 
 -- name: quarantine_list
 -- Return quarantined records of a job, or of all, without their bytes.
-SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
+SELECT q.id, q.job_id AS job, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
     length(q.raw) AS raw_bytes, q.created_at
 FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
 WHERE (%(job_id)s::uuid IS NULL OR q.job_id = %(job_id)s)

@@ -12,7 +12,7 @@ ORDER BY records DESC, e.value LIMIT %(n)s;
 -- name: with_person
 -- Return every record that mentions a person, latest first. `who` is an address, a number, a handle
 -- or a name. All addresses and numbers of a contact are the same person.
-SELECT d.id, d.record_type, d.source, d.source_timestamp, d.title,
+SELECT d.id, d.record_type, d.source, d.source_timestamp AS at, d.title,
     string_agg(DISTINCT m.role, ', ' ORDER BY m.role) AS roles, left(d.content, 200) AS content
 FROM user_data.mentions AS m JOIN user_data.documents AS d
     ON d.user_id = m.user_id AND d.record_key = m.record_key

@@ -96,7 +96,7 @@ RETURNING job_id;
 
 -- name: export_page
 -- Return the next quarantined records for an export, with their bytes.
-SELECT q.id, q.job_id, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
+SELECT q.id, q.job_id AS job, f.path, q.locator, q.stage, q.code, q.detail, q.status, q.attempts,
     q.reason, q.created_at, q.raw, q.mended
 FROM imports.quarantine AS q JOIN imports.files AS f ON f.id = q.file_id
 WHERE q.id > %(after)s

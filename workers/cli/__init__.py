@@ -4,40 +4,68 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 
 from schemas.errors import DatapunkError
-from workers.cli import console, version
+from workers.cli import console, usage, version
 from workers.cli.lazy import LazyVerbs
 
 _HELP = """Datapunk Lake: drop a personal data export, get every record of it as rows, with a
 receipt that accounts for all of them."""
-_EPILOG = """Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 records quarantined (with
---strict), 69 a service is down, 130 interrupted. Data goes to standard output, all else to
-standard error."""
+_EPILOG = (
+    "Exit codes: 0 ok, 1 failed, 2 usage or configuration, 3 records quarantined (with --strict), "
+    "69 a service is down, 130 interrupted. Data goes to standard output, all else to standard "
+    "error."
+)
+#: Under this name a context has whether its errors are printed as JSON.
+_JSON = "workers.cli.json"
 
 
 class Verbs(LazyVerbs):
-    """Turns expected errors into one line and an exit code."""
+    """Turns expected errors into one line and an exit code; with `--json`, the line is JSON."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Parse the options before a verb, and note whether the whole line asks for JSON."""
+        json = usage.json_wanted(args)
+        with _reported(json=json):
+            context = super().make_context(info_name, args, parent=parent, **extra)
+        context.meta[_JSON] = json
+        return context
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb; an error becomes `typer.Exit`."""
-        try:
+        with _reported(json=ctx.meta[_JSON]):
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            code = console.INTERRUPTED
-        except (typer.Exit, BrokenPipeError):
-            raise  # BrokenPipeError: the program that reads the output has ended
-        except Exception as error:
-            # Imported here: clients of services take longer to import than most verbs to run.
-            from workers.cli import failures  # noqa: PLC0415
 
-            if not isinstance(error, (DatapunkError, OSError, *failures.DOWN)):
-                raise
-            code = failures.report(error)
-        raise typer.Exit(code)
+
+@contextmanager
+def _reported(*, json: bool) -> Iterator[None]:
+    """Print an expected error, and end with its exit code; others are raised."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        code = console.INTERRUPTED
+    except (typer.Exit, BrokenPipeError, usage.NoArgsIsHelpError):
+        raise  # BrokenPipeError: the program that reads the output has ended
+    except usage.UsageError as error:
+        code = console.USAGE
+        console.failed(usage.sentence(error), code, json=json)
+    except Exception as error:
+        # Imported here: clients of services take longer to import than most verbs to run.
+        from workers.cli import failures  # noqa: PLC0415
+
+        if not isinstance(error, (DatapunkError, OSError, *failures.DOWN)):
+            raise
+        code = failures.report(error, json=json)
+    else:
+        return
+    raise typer.Exit(code)
 
 
 def _app() -> typer.Typer:

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 from schemas.errors import PermanentError
 from sql.store import Lake, Ledger
 from workers import down, stores
+from workers.cli import nearest
 from workers.embedded.unprivileged import act_as, lake_user
 from workers.settings import Settings
 
@@ -66,7 +67,7 @@ def find_job(ledger: Ledger, prefix: str) -> DictRow:
     if re.fullmatch(r"[0-9a-f-]{1,36}", prefix.lower()):
         rows = ledger.rows("jobs", "one_job", prefix=prefix.lower())
     if not rows:
-        raise PermanentError("There is no such job; see: datapunk jobs")
+        raise PermanentError(f"There is no job {prefix!r}; see: datapunk jobs")
     if len(rows) > 1:
         raise PermanentError("Several jobs begin so; give more of the id.")
     return rows[0]
@@ -77,10 +78,19 @@ def find_user(ledger: Ledger, name: str | None) -> DictRow:
 
     Raises `PermanentError` if there is none, or several to choose from.
     """
-    users = ledger.rows("jobs", "users")
-    found = [row for row in users if name is None or row["name"] == name]
+    found = find_users(ledger, name)
     if not found:
-        raise PermanentError("There is no such user; users are made by their first import.")
+        raise PermanentError("There is no user yet; users are made by their first import.")
     if len(found) > 1:
-        raise PermanentError("There are several users; name one: --user NAME")
+        names = ", ".join(row["name"] for row in found)
+        raise PermanentError(f"There are several users; name one with --user: {names}")
     return found[0]
+
+
+def find_users(ledger: Ledger, name: str | None) -> list[DictRow]:
+    """Return the user of that name, or all. Raises `PermanentError` if there is none of it."""
+    users = ledger.rows("jobs", "users")
+    found = [row for row in users if name in (None, row["name"])]
+    if name is not None and not found:
+        raise PermanentError(nearest.no_such("user", name, [row["name"] for row in users]))
+    return found

@@ -61,6 +61,15 @@ def say(message: str) -> None:
     print(_prose(message, width(sys.stderr)), file=sys.stderr, flush=True)
 
 
+def failed(message: str, code: int, *, json: bool = False) -> None:
+    """Print why a verb failed, for people, or for programs as one line of JSON."""
+    if json:
+        error = {"exit_code": code, "message": message}
+        print(msgspec.json.encode({"error": error}).decode(), file=sys.stderr, flush=True)
+    else:
+        say(f"datapunk: {message}")
+
+
 def data(line: str) -> None:
     """Print a line of the answer."""
     _answer(printable(line))

@@ -22,22 +22,19 @@ _FULL_MB = 16
 DOWN = (psycopg.OperationalError, PoolTimeout, redis.RedisError, OperationalError)
 
 
-def report(error: Exception) -> int:
+def report(error: Exception, *, json: bool = False) -> int:
     """Print what went wrong and what to do; return the exit code."""
+    message, code = str(error), console.FAILED
     if isinstance(error, ConfigurationError):
-        console.say(f"datapunk: {error}")
-        return console.USAGE
-    if isinstance(error, ServiceDown):
-        console.say(f"datapunk: {error}{_no_room()}")
-        return console.DOWN
-    if isinstance(error, TransientError) and error.code:  # the disk, or the scanner
-        console.say(f"datapunk: {error} Nothing is lost; try again once that is mended.")
-        return console.DOWN
-    if isinstance(error, (TransientError, *DOWN)):
-        console.say(f"datapunk: {_down(error)}")
-        return console.DOWN
-    console.say(f"datapunk: {error}")
-    return console.FAILED
+        code = console.USAGE
+    elif isinstance(error, ServiceDown):
+        message, code = f"{error}{_no_room()}", console.DOWN
+    elif isinstance(error, TransientError) and error.code:  # the disk, or the scanner
+        message, code = f"{error} Nothing is lost; try again once that is mended.", console.DOWN
+    elif isinstance(error, (TransientError, *DOWN)):
+        message, code = _down(error), console.DOWN
+    console.failed(message, code, json=json)
+    return code
 
 
 def _down(error: Exception) -> str:

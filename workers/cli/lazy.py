@@ -28,142 +28,167 @@ class Verb(NamedTuple):
     only_asks: bool = False
 
 
-VERBS = (
-    Verb(
-        "up",
-        "services",
-        "Start the servers, workers, reconciler, watcher and Flower, and wait until they run.",
+#: The verbs as `datapunk --help` lists them, by panel.
+PANELS: dict[str, tuple[Verb, ...]] = {
+    "For you": (
+        Verb(
+            "demo",
+            "demo",
+            "Import a small invented export and print its receipt; a second run finds a duplicate.",
+        ),
+        Verb("add", "add", "Import files and folders. They are copied; yours stay where they are."),
+        Verb("search", "search", "Find documents by words, by meaning, or by both at once."),
+        Verb("similar", "search", "Find documents whose meaning is like that of one document."),
+        Verb(
+            "show",
+            "answers",
+            "Show one document: its text, its people, its relations and where it came from.",
+        ),
+        Verb(
+            "day",
+            "answers",
+            "List everything of one day in order, with positions and measured values by the hour.",
+        ),
+        Verb(
+            "where",
+            "answers",
+            "Say where you were: on a day by the hour, or at a time by what is known around it.",
+        ),
+        Verb(
+            "count",
+            "answers",
+            "Count documents by artist, place, person, type, month and the like.",
+        ),
+        Verb(
+            "people",
+            "people",
+            "List the people in the records; with WHO, that person's records, latest first, "
+            "with text.",
+        ),
+        Verb(
+            "stats",
+            "stats",
+            "Count what the lake holds: by day, source and type, people, places, and gaps.",
+        ),
+        Verb(
+            "compare",
+            "answers",
+            "Compare two imports: what a later export has more, and what it has no longer.",
+        ),
+        Verb(
+            "export",
+            "export",
+            "Write documents as JSON lines, CSV or iCalendar, mails as mbox, or positions as GPX.",
+        ),
+        Verb(
+            "formats",
+            "formats",
+            "List every format with its products, languages, years and record types.",
+        ),
     ),
-    Verb("down", "services", "Stop everything that `up` started."),
-    Verb(
-        "doctor",
-        "services",
-        "Check everything that an import needs, and say what to do about what is missing.",
+    "Follow your imports": (
+        Verb(
+            "status", "status", "Show what runs, what waits, what failed and why.", only_asks=True
+        ),
+        Verb("jobs", "status", "List every job, the latest first.", only_asks=True),
+        Verb(
+            "receipt",
+            "jobs",
+            "Show where every file and every record of a job ended.",
+            only_asks=True,
+        ),
+        Verb(
+            "sets",
+            "sets",
+            "List exports in parts and what is missing; with a name, show its receipt.",
+            only_asks=True,
+        ),
+        Verb(
+            "verify",
+            "jobs",
+            "Prove what the receipts say: count the sources again, and the rows. "
+            "Exit code 1 if not.",
+        ),
+        Verb(
+            "quality",
+            "quality",
+            "Show the scores of a job and its files, what they count, and earlier scores.",
+        ),
+        Verb("events", "jobs", "Show the audit trail: who did what, and when."),
     ),
-    Verb("add", "add", "Import files. They are copied; yours stay where they are."),
-    Verb("status", "status", "Show what runs, what waits, what failed and why.", only_asks=True),
-    Verb("jobs", "status", "List every job, the latest first.", only_asks=True),
-    Verb(
-        "receipt", "jobs", "Show where every file and every record of a job ended.", only_asks=True
+    "Change what was imported": (
+        Verb(
+            "retry",
+            "jobs",
+            "Continue a job that failed, was rejected or cancelled, "
+            "from the stage where it stopped.",
+        ),
+        Verb(
+            "cancel",
+            "jobs",
+            "Stop a job. Loaded rows stay; this and the receipt print their number.",
+        ),
+        Verb(
+            "rollback",
+            "jobs",
+            "Roll back what a job loaded. Records that another job also had become that job's.",
+        ),
+        Verb(
+            "reparse",
+            "reparse",
+            "Read originals again by a format's present version; change only rows that differ.",
+        ),
+        Verb("quarantine", "quarantine", "Inspect and mend quarantined records."),
+        Verb("privacy", "privacy", "Check and apply the policy of personal data."),
+        Verb(
+            "embed",
+            "embed",
+            "Embed what lacks a model's vectors; without --model, those of the configured tiers.",
+        ),
     ),
-    Verb(
-        "verify",
-        "jobs",
-        "Prove what the receipts say: count the sources again, and the rows. Exit code 1 if not.",
+    "Look after the lake": (
+        Verb(
+            "up",
+            "services",
+            "Start the servers, workers, reconciler, watcher and Flower, and wait until they run.",
+        ),
+        Verb("down", "services", "Stop everything that `up` started."),
+        Verb(
+            "doctor",
+            "services",
+            "Check everything that an import needs, and say what to do about what is missing.",
+        ),
+        Verb(
+            "notify",
+            "notify",
+            "List who gets messages about imports, and what was not delivered; `--test` sends one.",
+        ),
+        Verb("db", "database", "Migrate the database."),
     ),
-    Verb("events", "jobs", "Show the audit trail: who did what, and when."),
-    Verb(
-        "retry",
-        "jobs",
-        "Continue a job that failed, was rejected or cancelled, from the stage where it stopped.",
+    "For machines": (
+        Verb("watch", "processes", "Import files that are dropped into staging/<user>/."),
+        Verb("worker", "processes", "Run a Celery worker in this process."),
+        Verb(
+            "reconcile",
+            "processes",
+            "Send lost work again, dead-letter what can't be done, remove leftovers.",
+        ),
+        Verb(
+            "flower",
+            "processes",
+            "Run Flower on 127.0.0.1, behind a password that only this user can read.",
+        ),
     ),
-    Verb(
-        "cancel",
-        "jobs",
-        "Stop a job. Loaded rows stay; this and the receipt print their number.",
-    ),
-    Verb(
-        "rollback",
-        "jobs",
-        "Roll back what a job loaded. Records that another job also had become that job's.",
-    ),
-    Verb(
-        "sets",
-        "sets",
-        "List exports in parts and what is missing; with a name, show its receipt.",
-        only_asks=True,
-    ),
-    Verb(
-        "reparse",
-        "reparse",
-        "Read originals again by a format's present version; change only rows that differ.",
-    ),
-    Verb(
-        "notify",
-        "notify",
-        "List who gets messages about imports, and what was not delivered; `--test` sends one.",
-    ),
-    Verb("watch", "processes", "Import files that are dropped into staging/<user>/."),
-    Verb("worker", "processes", "Run a Celery worker in this process."),
-    Verb(
-        "reconcile",
-        "processes",
-        "Send lost work again, dead-letter what can't be done, remove leftovers.",
-    ),
-    Verb(
-        "flower",
-        "processes",
-        "Run Flower on 127.0.0.1, behind a password that only this user can read.",
-    ),
-    Verb(
-        "formats",
-        "formats",
-        "List every format with its products, languages, years and record types.",
-    ),
-    Verb(
-        "people",
-        "people",
-        "List the people in the records; with WHO, that person's records, latest first, with text.",
-    ),
-    Verb(
-        "show",
-        "answers",
-        "Show one document: its text, its people, its relations and where it came from.",
-    ),
-    Verb(
-        "day",
-        "answers",
-        "List everything of one day in order, with positions and measured values by the hour.",
-    ),
-    Verb(
-        "where",
-        "answers",
-        "Say where you were: on a day by the hour, or at a time by what is known around it.",
-    ),
-    Verb("count", "answers", "Count documents by artist, place, person, type, month and the like."),
-    Verb(
-        "compare",
-        "answers",
-        "Compare two imports: what a later export has more, and what it has no longer.",
-    ),
-    Verb(
-        "export",
-        "export",
-        "Write documents as JSON lines, CSV or iCalendar, mails as mbox, or positions as GPX.",
-    ),
-    Verb("search", "search", "Find documents by words, by meaning, or by both at once."),
-    Verb("similar", "search", "Find documents whose meaning is like that of one document."),
-    Verb(
-        "embed",
-        "embed",
-        "Embed what lacks a model's vectors; without --model, those of the configured tiers.",
-    ),
-    Verb(
-        "stats",
-        "stats",
-        "Count what the lake holds: by day, source and type, people, places, and gaps.",
-    ),
-    Verb(
-        "quality",
-        "quality",
-        "Show the scores of a job and its files, what they count, and earlier scores.",
-    ),
-    Verb(
-        "demo",
-        "demo",
-        "Import a small invented export and print its receipt; a second run finds a duplicate.",
-    ),
-    Verb("quarantine", "quarantine", "Inspect and mend quarantined records."),
-    Verb("db", "database", "Migrate the database."),
-    Verb("privacy", "privacy", "Check and apply the policy of personal data."),
-)
+}
+VERBS = tuple(verb for verbs in PANELS.values() for verb in verbs)
+_PANEL_OF = {verb: panel for panel, verbs in PANELS.items() for verb in verbs}
 
 
 class UnloadedVerb(TyperCommand):
     """A verb whose module is not imported yet: enough to list it."""
 
     def __init__(self, verb: Verb) -> None:
-        super().__init__(verb.name, help=verb.help)
+        super().__init__(verb.name, help=verb.help, rich_help_panel=_PANEL_OF[verb])
         self._verb = verb
 
     @property

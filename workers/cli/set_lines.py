@@ -36,7 +36,7 @@ class PartLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a set, as `--json` prints it."""
+    """The state of a set of parts."""
 
     name: str
     user: str

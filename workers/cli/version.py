@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -17,6 +16,8 @@ def register(app: typer.Typer) -> None:
 
 def installed_version() -> str:
     """Return the version of the package; a checkout that was never installed has none."""
+    from importlib import metadata  # noqa: PLC0415 - takes longer to import than the help to print
+
     try:
         return metadata.version("datapunk-lake")
     except metadata.PackageNotFoundError:

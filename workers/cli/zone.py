@@ -7,14 +7,14 @@ from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
 
 import typer
-from babel.localtime import get_localzone
 
-from pipeline.values import time_zones
 from schemas.errors import ConfigurationError
 from workers.settings import Settings, load
 
 
 def _checked(name: str | None) -> str | None:
+    from pipeline.values import time_zones  # noqa: PLC0415 - not for a verb that only asks
+
     try:
         return None if name is None else time_zones.checked(name)
     except ConfigurationError as error:
@@ -46,6 +46,8 @@ def of_user(settings: Settings) -> ZoneInfo:
     """
     if settings.zone is not None:
         return ZoneInfo(settings.zone)
+    from babel.localtime import get_localzone  # noqa: PLC0415 - not for a verb that only asks
+
     try:
         found = get_localzone()
     except LookupError:  # TZ holds a rule, or no zone at all

@@ -21,7 +21,7 @@ _RANKS = {
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts of a format, as `datapunk formats --json` prints them."""
+    """The facts of a format."""
 
     name: str
     version: int

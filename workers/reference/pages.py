@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from schemas import vocabulary
-from workers.reference import command_line, configuration, format_table, takeout_coverage
+from workers.reference import (
+    command_line,
+    configuration,
+    format_table,
+    json_schemas,
+    json_shapes,
+    takeout_coverage,
+)
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 BEGIN, END = "<!-- table -->\n", "<!-- end -->"
@@ -15,11 +23,18 @@ BEGIN, END = "<!-- table -->\n", "<!-- end -->"
 TABLES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line.table,
     "formats.md": format_table.table,
+    "json.md": json_schemas.table,
     "takeout.md": takeout_coverage.table,
     "vocabulary.md": vocabulary.table,
 }
 #: The functions that make a whole page.
-WHOLE: dict[str, Callable[[], str]] = {"configuration.md": configuration.page}
+WHOLE: dict[str, Callable[[], str]] = {
+    "configuration.md": configuration.page,
+    **{
+        f"json/{json_schemas.file_of(call)}": partial(json_schemas.text_of, call)
+        for call in json_shapes.SHAPES
+    },
+}
 
 
 def pages(folder: Path = FOLDER) -> dict[Path, str]:
@@ -38,8 +53,9 @@ def main(folder: Path = FOLDER) -> None:
     """Write the pages, and print the names of those that changed."""
     for page, text in pages(folder).items():
         if not page.exists() or page.read_text(encoding="utf-8") != text:
+            page.parent.mkdir(exist_ok=True)
             page.write_text(text, encoding="utf-8")
-            print(page.name)
+            print(page.relative_to(folder))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ ELSEWHERE = _COVERAGE.elsewhere
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One data set, as `datapunk formats --takeout --json` prints it."""
+    """One data set of a product of Google Takeout."""
 
     product: str
     data_set: str

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.documents import office_package, text_of
 from pipeline.documents.text_of import DOCX, PDF, Text, extract_text, media_type_of
-from pipeline.formats.plain_document import FORMAT
+from pipeline.formats.document_plain import FORMAT
 from schemas.files import Member
 from schemas.records import RawRecord, Record
 

@@ -305,7 +305,9 @@ def test_content_is_masked_until_revealed_and_that_is_recorded(
     assert "one field" in cli.invoke(app, ["quarantine", "show", number, "--reveal"]).stdout
     assert database.one("SELECT count(*) FROM imports.events WHERE kind = 'revealed'") == 1
     assert cli.invoke(app, ["quarantine", "show", "999999"]).exit_code == 1
-    assert json.loads(cli.invoke(app, ["quarantine", "list", "--user", "x", "--json"]).stdout) == []
+    unknown = cli.invoke(app, ["quarantine", "list", "--user", "ana"])
+    assert unknown.exit_code == 1
+    assert unknown.stderr == "datapunk: There is no user 'ana'; did you mean anna?\n"
 
 
 @pytest.mark.services

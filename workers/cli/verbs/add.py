@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -11,7 +12,7 @@ import typer
 
 from schemas.errors import PermanentError, Rejected
 from tasks.runtime.context import Runtime
-from workers import intake, wiring
+from workers import intake, packing, wiring
 from workers.cli import connect, console, receipts, set_lines, waiting
 from workers.cli.options import Json
 from workers.cli.zone import Zone
@@ -27,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def add(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Exports to take in.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Exports: files, or folders.")
+    ],
     user: Annotated[str | None, typer.Option(help="Whose they are. Default: your login.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the receipts.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come.")] = False,
@@ -35,7 +38,7 @@ def add(
     zone: Zone = None,
     json: Json = False,
 ) -> None:
-    """Import files. They are copied; yours stay where they are."""
+    """Import files and folders. They are copied; yours stay where they are."""
     owner = _checked(user)
     if dry_run:
         code = _dry(paths, json=json, strict=strict)
@@ -62,7 +65,12 @@ def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
     refused: list[dict[str, Any]] = []
     for path in paths:
         try:
-            runs.append(dryrun.dry_run(path, options))
+            with (
+                TemporaryDirectory(prefix="datapunk-") as work,
+                packing.as_file(path, Path(work), options.max_upload_bytes) as packed,
+            ):
+                runs.append(dryrun.dry_run(packed.path, options))
+            _print_left_out(path, packed.left_out)
         except (Rejected, OSError) as error:
             refused.append(_refused(path, error))
     if json:
@@ -73,6 +81,11 @@ def _dry(paths: list[Path], *, json: bool, strict: bool) -> int:
     if refused:
         return console.FAILED
     return console.QUARANTINED if strict and any(r.quarantined for r in runs) else console.OK
+
+
+def _print_left_out(folder: Path, count: int) -> None:
+    if count:
+        console.say(f"{folder}: left out are links and special files: {count}")
 
 
 def _refused(path: Path, error: Exception) -> dict[str, Any]:
@@ -134,9 +147,12 @@ def _take(
     taken, refused = [], []
     for path in paths:
         try:
-            job = intake.take_in(
-                run.ledger, run.folders, path, user, move=False, options=run.options, zone=zone
-            )
+            with packing.as_file(path, run.folders.work, run.options.max_upload_bytes) as packed:
+                job = intake.take_in(
+                    run.ledger, run.folders, packed.path, user,
+                    move=False, options=run.options, zone=zone,
+                )  # fmt: skip
+            _print_left_out(path, packed.left_out)
             taken.append({"file": str(path), "job": str(job)})
         except (Rejected, OSError) as error:
             refused.append(_refused(path, error))

@@ -49,10 +49,11 @@ def downgrade(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
 ) -> None:
     """Undo the last migrations. The contents of their tables are lost."""
+    settings = load()
     if not yes:
         typer.confirm(f"Undo {count}, with the contents of its tables?", abort=True, err=True)
     try:
-        undone = migrations.downgrade(load().url("owner"), count)
+        undone = migrations.downgrade(settings.url("owner"), count)
     except psycopg.OperationalError as error:
         raise ServiceDown(down.why(error)) from error
     for name in undone:

@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from workers.cli import console
+from schemas.errors import PermanentError
+from workers.cli import console, nearest
 from workers.cli.options import Json
 from workers.reference import format_table, takeout_coverage
 
@@ -31,6 +32,10 @@ def formats(
         _takeout(word, json=json)
         return
     found = [e for e in format_table.entries() if word is None or _mentions(e, word)]
+    if not found and word is not None:
+        near = nearest.nearest(word, nearest.sources())
+        hint = f"; did you mean {near}?" if near else "; see: datapunk formats"
+        raise PermanentError(f"No format mentions {word!r}{hint}")
     if json:
         console.as_json(msgspec.to_builtins(found))
         return

@@ -12,9 +12,9 @@ from psycopg.rows import DictRow
 from schemas.errors import PermanentError
 from schemas.progress import JobStatus
 from schemas.tally import Tally
-from workers.cli import connect, console, receipts, waiting
-from workers.cli.columns import Column, Shape
-from workers.cli.options import Json
+from workers.cli import connect, console, event_lines, receipts, waiting
+from workers.cli.columns import Column
+from workers.cli.options import Job, Json, jobs
 from workers.cli.zone import note, of_user
 from workers.embedded.flower import tasks_page
 from workers.settings import load
@@ -22,7 +22,6 @@ from workers.settings import load
 if TYPE_CHECKING:
     from tasks.runtime.context import Runtime
 
-Job = Annotated[str, typer.Argument(help="A job, by its id or how it begins.")]
 _ALL = 1_000_000
 #: Ends of jobs that `retry` takes up.
 _GO_ON = (JobStatus.FAILED, JobStatus.REJECTED, JobStatus.CANCELLED)
@@ -47,7 +46,9 @@ def receipt(job: Job, json: Json = False) -> None:
 
 
 def verify(
-    job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(autocompletion=jobs, help="A job; without one, all.")
+    ] = None,
     deep: Annotated[
         bool,
         typer.Option("--deep", help="Look at every row and read every file, not a sample of them."),
@@ -80,37 +81,28 @@ def _ended(lake: connect.Services, job: str | None) -> list[DictRow]:
     return [row for row in rows if row["completed_at"]]
 
 
-_EVENTS = (
-    Column("at"),
-    Column("job"),
-    Column("what"),
-    Column("who", Shape.CUT, drop=2),
-    Column("user", Shape.CUT, drop=1),
-    Column("chunk", drop=3),
-    Column("detail", Shape.TEXT),
-)
-
-
 def events(
-    job: Annotated[str | None, typer.Argument(help="A job; without one, all.")] = None,
+    job: Annotated[
+        str | None, typer.Argument(autocompletion=jobs, help="A job; without one, all.")
+    ] = None,
     number: Annotated[int, typer.Option("-n", min=1, help="How many of the latest.")] = 200,
     json: Json = False,
 ) -> None:
     """Show the audit trail: who did what, and when."""
-    with connect.services(load()) as lake:
+    settings = load()
+    with connect.services(settings) as lake:
         job_id = connect.find_job(lake.ledger, job)["id"] if job else None
         found = lake.ledger.rows("jobs", "events_of", job_id=job_id, n=number)
-        zone = of_user(lake.settings)
     if json:
         console.as_json(found)
         return
-    rows = [
-        (f"{e['at'].astimezone(zone):%F %T}", str(e["job_id"] or "")[:8], e["kind"], e["actor"],
-         e["user_name"], e["chunk_id"], " ".join(f"{k}={v}" for k, v in e["detail"].items()))
-        for e in found
-    ]  # fmt: skip
-    console.table(_EVENTS, rows)
-    console.say(note(zone))
+    zone, several = of_user(settings), len({event["user"] for event in found}) > 1
+    for event in found:
+        at = f"{event['at'].astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        whose = f"{event['user']}: " if several and event["user"] else ""
+        what = event_lines.sentence(event["kind"], event["detail"])
+        console.data(f"{at}  {str(event['job'] or '')[:8]:8}  {whose}{what} ({event['actor']})")
+    console.say(note(zone) if found else "Nothing has happened yet.")
 
 
 def retry(job: Job) -> None:
@@ -220,13 +212,13 @@ def rollback(
     """
     from tasks.operations.rollback import roll_back  # noqa: PLC0415 - not for `receipt`
 
-    asks = not (yes or dry_run)
+    settings, asks = load(), not (yes or dry_run)
     if asks and not _asks_at_terminal():
         raise typer.BadParameter(
             "there is no terminal to ask at; to roll back without being asked, add --yes",
             param_hint="--yes",
         )
-    with connect.runtime(load()) as run:
+    with connect.runtime(settings) as run:
         row = waiting.wait_for_end(run.ledger, connect.find_job(run.ledger, job))
         if asks and row["completed_at"] and row["records_seen"]:
             _confirm(row)

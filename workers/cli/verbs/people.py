@@ -54,12 +54,12 @@ def people(
 def _records(found: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> None:
     """Print the records of a person: what each is, the person's part in it, and its text."""
     for row in found:
-        day = day_in(row["source_timestamp"], zone) or "undated"
+        day = day_in(row["at"], zone) or "undated"
         title = console.cell(row["title"])
         line = f"{row['id']:>8}  {day:<10}  {row['record_type']:<12}  {row['roles']:<10}  {title}"
         console.data(line.rstrip())
         text = " ".join((row["content"] or "").split())
         if text and text != title:
             console.data(f"          {text}")
-    if any(row["source_timestamp"] for row in found):
+    if any(row["at"] for row in found):
         console.say(note(zone))

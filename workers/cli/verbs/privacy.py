@@ -77,12 +77,9 @@ def apply(
     found: dict[str, privacy_reapply.Applied] = {}
     with connect.runtime(load()) as run:
         run.options.privacy.check()  # raises with the fault
-        for owner in run.ledger.rows("jobs", "users"):
-            if user in (None, owner["name"]):
-                redactor = run.options.privacy.redactor(owner["user_id"])
-                found[owner["name"]] = privacy_reapply.apply(
-                    run, owner["user_id"], redactor, dry=dry
-                )
+        for owner in connect.find_users(run.ledger, user):
+            redactor = run.options.privacy.redactor(owner["user_id"])
+            found[owner["name"]] = privacy_reapply.apply(run, owner["user_id"], redactor, dry=dry)
     if json:
         console.as_json(found)
         return

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 
-from sql.quality import Quality, Scored, quality_of
+from sql.quality import Quality, Scored, Then, quality_of
 from workers.cli import connect, console
-from workers.cli.options import Json
+from workers.cli.options import Job, Json
 from workers.cli.zone import minute_in, note, of_user
 from workers.settings import load
 
 _MOST_SHOWN = 20
+
+
+class JobQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """The scores of a job; the files with the lowest scores come first."""
+
+    job: UUID
+    whole: Scored | None
+    """None: the job is not scored yet."""
+    files: list[Scored]
+    history: list[Then]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def quality(
-    job: Annotated[str, typer.Argument(help="A job, by its id or how it begins.")],
+    job: Job,
     json: Json = False,
 ) -> None:
     """Show the scores of a job and its files, what they count, and earlier scores."""
@@ -32,7 +42,8 @@ def quality(
         found = quality_of(lake.reader, row["user_id"], row["id"])
         zone = of_user(lake.settings)
     if json:
-        console.as_json(msgspec.to_builtins(found, enc_hook=str))
+        whole, files, history = found.job, found.files, found.history
+        console.as_json(JobQuality(job=row["id"], whole=whole, files=files, history=history))
     else:
         _show(found, zone)
 

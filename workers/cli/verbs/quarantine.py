@@ -112,21 +112,27 @@ def show(
             lake.ledger.event(
                 Event.REVEALED, user_id=row["user_id"], job_id=row["job_id"], quarantine=number
             )
-    row["category"] = category_of(row["code"])
-    raw: bytes = row.pop("raw")
-    row["mended"] = row["mended"] is not None  # content too
+    shown = _without_ids(row)
+    raw: bytes = shown.pop("raw")
     head = raw[:_SHOWN_BYTES]
-    row["content"] = head.decode("utf-8", "backslashreplace") if reveal else masked(head)
-    row["raw_bytes"] = len(raw)
+    shown["content"] = head.decode("utf-8", "backslashreplace") if reveal else masked(head)
+    shown["raw_bytes"] = len(raw)
     if json:
-        console.as_json(row)
+        console.as_json(shown)
     else:
-        _show(row)
+        _show(shown)
+
+
+def _without_ids(row: DictRow) -> dict[str, Any]:
+    """Return a record's facts under the names that all verbs use."""
+    inner = ("user_id", "job_id", "chunk_id", "file_id")
+    facts = {name: value for name, value in row.items() if name not in inner}
+    named = {"job": row["job_id"], "chunk": row["chunk_id"], "category": category_of(row["code"])}
+    return {**facts, **named, "mended": row["mended"] is not None}  # its bytes are content too
 
 
 def _users(lake: connect.Services, name: str | None) -> list[DictRow]:
-    rows = lake.ledger.rows("jobs", "users")
-    return [row for row in rows if name in (None, row["name"])]
+    return connect.find_users(lake.ledger, name)
 
 
 def _one(lake: connect.Services, number: int) -> DictRow:
@@ -134,7 +140,7 @@ def _one(lake: connect.Services, number: int) -> DictRow:
     for owner in _users(lake, None):
         rows = lake.reader.rows(owner["user_id"], "jobs", "quarantine_one", id=number)
         if rows:
-            return rows[0]
+            return {**rows[0], "user": owner["name"]}
     raise PermanentError("There is no such record; see: datapunk quarantine list")
 
 
@@ -154,7 +160,8 @@ _COPIED = ("job_id", "path")
 def _show(row: dict[str, Any]) -> None:
     for name in (
         "id",
-        "job_id",
+        "user",
+        "job",
         "path",
         "locator",
         "stage",
@@ -262,8 +269,7 @@ def _choice(
 
 
 def _owners(run: Runtime, name: str | None) -> list[DictRow]:
-    rows = run.ledger.rows("jobs", "users")
-    return [row for row in rows if name in (None, row["name"])]
+    return connect.find_users(run.ledger, name)
 
 
 def _say(found: quarantine.Retried, *, json: bool) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from tasks.operations import reparse as task
-from workers.cli import connect, console
+from workers.cli import connect, console, options
 from workers.cli.options import Json
 from workers.cli.zone import Zone
 from workers.settings import load
@@ -29,8 +29,19 @@ def register(app: typer.Typer) -> None:
 
 
 def reparse(
-    form: Annotated[str, typer.Option("--format", help="A format; see: datapunk formats")],
-    job: Annotated[str | None, typer.Option("--job", help="Only what this job holds.")] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            callback=options.known_format,
+            autocompletion=options.formats,
+            help="A format; see: datapunk formats",
+        ),
+    ],
+    job: Annotated[
+        str | None,
+        typer.Option("--job", autocompletion=options.jobs, help="Only what this job holds."),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all-versions", help="Also what its present version has read.")
     ] = False,

@@ -17,7 +17,7 @@ from schemas.progress import Tier
 from sql import search as finder
 from sql.search import Filters, Found, Model, Search
 from workers.adapters.embedding_models import ModelsHere, tiers
-from workers.cli import connect, console
+from workers.cli import connect, console, paging
 from workers.cli.options import Json, Source, Type, User
 from workers.cli.zone import From, To, between, day_in, note, of_user
 from workers.settings import load
@@ -70,14 +70,9 @@ def search(  # noqa: PLR0913 - one for each flag
     """Find documents by words, by meaning, or by both at once."""
     settings = load()
     begin, end = between(after, before, of_user(settings))
+    place = _near(near)
     filters = Filters(
-        after=begin,
-        before=end,
-        type=kind,
-        source=source,
-        near=_near(near),
-        lang=lang,
-        person=person,
+        after=begin, before=end, type=kind, source=source, near=place, lang=lang, person=person
     )
     with connect.services(settings) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
@@ -95,6 +90,7 @@ def search(  # noqa: PLR0913 - one for each flag
         else:
             found = seeker.hybrid(text, models, filters, **asked)
     _print(found, of_user(settings), json=json)
+    _place(found, number, page, json=json)
 
 
 def similar(
@@ -117,6 +113,13 @@ def similar(
                 document, models, Filters(type=kind), n=number, skip=(page - 1) * number
             )
     _print(found, of_user(settings), json=json)
+    _place(found, number, page, json=json)
+
+
+def _place(found: Found, number: int, page: int, *, json: bool) -> None:
+    """Say which part of all hits a page is."""
+    if not json and (line := paging.line(len(found.hits), found.total, number, page)):
+        console.say(line)
 
 
 def _near(text: str | None) -> tuple[float, float, float] | None:
@@ -183,7 +186,7 @@ def show(found: Found, zone: ZoneInfo) -> None:
             console.data(f"          {' '.join(hit.snippet.split())}")
     if any(hit.at for hit in found.hits):
         console.say(note(zone))
-    if not found.hits:
+    if found.total == 0:
         console.say("Nothing found.")
     if found.waiting:
         console.say(f"{found.waiting} documents are loaded and not yet findable; try again soon.")

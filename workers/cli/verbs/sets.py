@@ -30,6 +30,7 @@ def sets(
 ) -> None:
     """List exports in parts and what is missing; with a name, show its receipt."""
     with connect.services(load()) as lake:
+        connect.find_users(lake.ledger, user)
         if name is None:
             if go_on:
                 raise typer.BadParameter("say which set", param_hint="--go-on")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 import msgspec
 import typer
 
-from sql.analytics import Day, Named, Statistics, Total, statistics
+from pipeline.services.google import fit
+from sql.analytics import Day, Measured, Named, Statistics, Total, statistics
 from workers.cli import connect, console
 from workers.cli.options import Json, User
+from workers.cli.zone import day_of
 from workers.settings import load
 
 _SPARKS = "▁▂▃▄▅▆▇█"
-_BAR = 24
+_BAR = 20
 #: Bars of a terminal's width.
 _WIDTH = 72
 
@@ -27,76 +28,99 @@ def register(app: typer.Typer) -> None:
 
 def stats(
     user: User = None,
-    after: Annotated[
-        datetime | None, typer.Option("--from", help="Not before this day (UTC).")
-    ] = None,
+    after: Annotated[str | None, typer.Option("--from", help="Not before this day (UTC).")] = None,
     before: Annotated[
-        datetime | None, typer.Option("--to", help="Until this day, which counts.")
+        str | None, typer.Option("--to", help="Until this day, which counts.")
     ] = None,
-    number: Annotated[int, typer.Option("-n", min=1, max=1000, help="Names of each kind.")] = 10,
+    number: Annotated[int, typer.Option("-n", min=1, max=1000, help="Lines of each table.")] = 10,
     json: Json = False,
 ) -> None:
     """Count what the lake holds: by day, source and type, people, places, and gaps."""
+    first = None if after is None else day_of(after)
+    last = None if before is None else day_of(before)
     with connect.services(load()) as lake:
-        found = statistics(
-            lake.reader,
-            connect.find_user(lake.ledger, user)["user_id"],
-            after=after and after.date(),
-            before=before and before.date(),
-            top=number,
-        )
+        owner = connect.find_user(lake.ledger, user)["user_id"]
+        found = statistics(lake.reader, owner, after=first, before=last, top=number + 1)
+    found = msgspec.structs.replace(found, metrics=[*counted_once(found.metrics)])
     if json:
-        console.as_json(msgspec.to_builtins(found, enc_hook=str))
+        console.as_json(_first_of_each(found, number))
     else:
-        _show(found)
+        _show(found, number)
 
 
-def _show(found: Statistics) -> None:
+def _first_of_each(found: Statistics, number: int) -> Statistics:
+    """Return the statistics with up to `number` names of each kind."""
+    names = ("people", "places", "domains", "gaps")
+    return msgspec.structs.replace(found, **{n: getattr(found, n)[:number] for n in names})
+
+
+def counted_once(metrics: Iterable[Measured]) -> Iterator[Measured]:
+    """Yield the metrics; single streams of Google Fit with the metric that its merged ones are.
+
+    Fit's merged streams hold the measurements of the others, under the vocabulary's names.
+    """
+    metrics = list(metrics)
+    merged = {metric.name for metric in metrics}
+    for metric in metrics:
+        name = str(fit.KNOWN[metric.name][0]) if metric.name in fit.KNOWN else None
+        yield msgspec.structs.replace(metric, counted_in=name if name in merged else None)
+
+
+def _show(found: Statistics, number: int) -> None:
     span = f" from {found.days[0].day} to {found.days[-1].day}" if found.days else ""
     console.data(f"{found.records} records{span}; {found.undated} of the lake have no time")
     if found.days:
         console.data(spark(by_span(found.days, _WIDTH)))
-    _totals("source", found.sources)
-    _totals("type", found.types)
+        most = max(found.days, key=lambda each: each.records)
+        console.data(f"records over time; the most on one day: {most.records}, on {most.day}")
+    _totals("source", found.sources, number)
+    _totals("type", found.types, number)
     for what, named in (
         ("person", found.people), ("place", found.places), ("site", found.domains)
     ):  # fmt: skip
-        _named(what, named)
-    _measured(found)
-    if found.gaps:
-        console.data("")
-        rows = [(gap.first, gap.last, gap.days) for gap in found.gaps]
-        console.table(("no record from", "to", "days"), rows)
+        _named(what, named, number)
+    _measured([metric for metric in found.metrics if metric.counted_in is None], number)
+    rows = [(gap.first, gap.last, gap.days) for gap in found.gaps]
+    _table(("no record from", "to", "days"), rows, number)
     if found.days:
         console.say("days are in UTC, in which they are counted as records load")
     if not found.up_to_date:
         console.say("Something came in that is not counted yet; try again in a minute.")
 
 
-def _totals(what: str, totals: Sequence[Total]) -> None:
-    if totals:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], number: int) -> None:
+    """Print up to `number` rows, and that there are more."""
+    if rows:
         console.data("")
-        most = max(each.records for each in totals)
-        rows = [(t.name, t.records, bar(t.records, most), t.first, t.last) for t in totals]
-        console.table((what, "records", "", "first", "last"), rows)
+        console.table(columns, rows[:number])
+    if len(rows) > number:
+        console.say(f"{columns[0]}: these are the first {number}; see more with -n.")
 
 
-def _named(what: str, named: Sequence[Named]) -> None:
-    if named:
-        console.data("")
-        most = max(each.records for each in named)
-        rows = [(n.value, n.name, n.records, bar(n.records, most), n.last) for n in named]
-        console.table((what, "name", "records", "", "last"), rows)
+def _totals(what: str, totals: Sequence[Total], number: int) -> None:
+    most = max((each.records for each in totals), default=0)
+    rows = [(t.name, t.records, bar(t.records, most), t.first, t.last) for t in totals]
+    _table((what, "records", "share", "first", "last"), rows, number)
 
 
-def _measured(found: Statistics) -> None:
-    if found.metrics:
-        console.data("")
-        rows = [
-            (m.name, m.samples, f"{m.mean:.6g}", f"{m.least:.6g}", f"{m.greatest:.6g}", m.unit)
-            for m in found.metrics
-        ]
-        console.table(("measured", "samples", "mean", "least", "greatest", "unit"), rows)
+def _named(what: str, named: Sequence[Named], number: int) -> None:
+    most = max((each.records for each in named), default=0)
+    rows = [(n.value, n.name, n.records, bar(n.records, most), n.last) for n in named]
+    _table((what, "name", "records", "share", "last"), rows, number)
+
+
+def _measured(metrics: Sequence[Measured], number: int) -> None:
+    rows = [
+        (_label(m.name), m.samples, f"{m.mean:.6g}", f"{m.least:.6g}", f"{m.greatest:.6g}", m.unit)
+        for m in metrics
+    ]
+    _table(("measured", "samples", "mean", "least", "greatest", "unit"), rows, number)
+
+
+def _label(metric: str) -> str:
+    """Return the name of a metric; of a single stream of Google Fit, that of what it measures."""
+    name = fit.KNOWN[metric][0] if metric in fit.KNOWN else metric
+    return name.replace("_", " ")
 
 
 def by_span(days: Sequence[Day], width: int) -> list[int]:

@@ -21,7 +21,7 @@ from sql.store import Ledger
 from sql.vectors import Backlog
 from tasks.runtime import alerts
 from workers import watching
-from workers.cli import check, columns, connect, console, progress, set_lines
+from workers.cli import check, columns, connect, console, options, progress, set_lines
 from workers.cli.columns import Column, Shape
 from workers.cli.options import Json
 from workers.cli.progress import Progress
@@ -72,7 +72,10 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    job: Annotated[str | None, typer.Argument(help="A job, by its id or how it begins.")] = None,
+    job: Annotated[
+        str | None,
+        typer.Argument(autocompletion=options.jobs, help="A job; without one, the latest."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
@@ -93,6 +96,7 @@ def jobs(
 ) -> None:
     """List every job, the latest first."""
     with connect.services(load()) as lake:
+        connect.find_users(lake.ledger, user)  # an unknown name is an error, and no empty list
         rows = lake.ledger.rows("jobs", "recent_jobs", user=user, n=number)
         now = _progress(lake, rows)
         facts = [job_facts(row, None, _alert(lake, row), now.get(row["id"])) for row in rows]
@@ -230,7 +234,7 @@ def job_facts(
 
 def line(fact: Mapping[str, Any], now: datetime | None = None) -> list[object]:
     """Return one job as a row of the table, with its age at a time; without one, now."""
-    done, time_ = _vector_progress(fact)
+    done, time_ = _progress_cells(fact)
     return [
         fact["job"][:8],
         fact["user"],
@@ -247,7 +251,7 @@ def line(fact: Mapping[str, Any], now: datetime | None = None) -> list[object]:
     ]
 
 
-def _vector_progress(fact: Mapping[str, Any]) -> tuple[str, str]:
+def _progress_cells(fact: Mapping[str, Any]) -> tuple[str, str]:
     """Return the share of a job that is done, and the time that it took or has left, if known."""
     if fact["duration_s"] is not None:
         return "", f"took {console.span(fact['duration_s'])}"
