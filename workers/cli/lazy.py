@@ -40,6 +40,11 @@ VERBS = (
         "services",
         "Check everything that an import needs, and say what to do about what is missing.",
     ),
+    Verb(
+        "systemd",
+        "systemd",
+        "Print a systemd unit that starts the lake with the machine and stops it with it.",
+    ),
     Verb("add", "add", "Import files. They are copied; yours stay where they are."),
     Verb("status", "status", "Show what runs, what waits, what failed and why.", only_asks=True),
     Verb("jobs", "status", "List every job, the latest first.", only_asks=True),

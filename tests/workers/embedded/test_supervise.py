@@ -3,7 +3,6 @@ from __future__ import annotations
 import configparser
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import pytest
 from schemas.errors import ServiceDown
 from schemas.progress import QUEUES
 from tests.support import progress
-from tests.support.place import ROOT, clean_place, open_folder, small_settings
+from tests.support.place import ROOT, clean_place, free_port, open_folder, small_settings
 from workers import wiring
 from workers.cli import doctor
 from workers.cli.verbs import status
@@ -222,12 +221,6 @@ def test_a_supervisor_that_was_killed_is_started_anew(site: Settings) -> None:
     again = [sys.executable, "-m", "workers.cli", "up", "--again"]
     subprocess.run(again, env={**os.environ, **site.environment()}, check=True, cwd=ROOT)
     assert program_states.state(site) == [], "what was stopped stays so"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ended(settings: Settings) -> list[tuple[str, int]]:
