@@ -15,6 +15,7 @@ from tasks.maintenance import reconcile
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime
 from workers.embedded.guard import Guard
+from workers.health import beat
 from workers.settings import Settings
 from workers.wiring import make_app, make_runtime
 
@@ -34,6 +35,7 @@ def run(settings: Settings, *, once: bool = False) -> None:
     guard = Guard(settings)
     while True:
         guard.look()
+        beat(settings)
         turns.take()
         if once or stop.wait(settings.reconcile_every_s):
             return

@@ -23,7 +23,8 @@ from pydantic_settings import (
 from schemas.errors import ConfigurationError
 from schemas.folders import Folders
 from workers import server_urls
-from workers.server_urls import with_role
+from workers.secret_files import SecretFiles
+from workers.server_urls import with_password, with_role
 from workers.setting_fields import PREFIX, TOML, SettingFields
 from workers.setting_types import (
     Infected,
@@ -46,17 +47,19 @@ class Settings(SettingFields):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Rank the sources: arguments, the environment, `.env`, the TOML file."""
+        """Rank the sources: arguments, the environment, files of secrets, `.env`, the TOML file."""
         return (
             init_settings,
             env_settings,
+            SecretFiles(settings_cls),
             dotenv_settings,
             TomlConfigSettingsSource(settings_cls),
         )
 
     @field_validator(
-        "data_dir", "clamd_socket", "flower_password_file", "privacy_policy", "privacy_key_file"
-    )
+        "data_dir", "clamd_socket", "flower_password_file", "health_file", "privacy_policy",
+        "privacy_key_file",
+    )  # fmt: skip
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (keeps symlinks)
@@ -215,13 +218,14 @@ class Settings(SettingFields):
         own: SecretStr | None = None if role == "admin" else getattr(self, f"{role}_url")
         if own is not None:
             return own.get_secret_value()
-        common = self.database_url.get_secret_value()
+        common = with_password(self.database_url.get_secret_value(), _shown(self.database_password))
         return common if role == "admin" else with_role(common, f"datapunk_{role}")
 
     def broker(self) -> str:
         """Return the broker's URL for Celery."""
         if self.broker_url is not None:
-            return self.broker_url.get_secret_value().replace("unix://", "redis+socket://", 1)
+            url = with_password(self.broker_url.get_secret_value(), _shown(self.broker_password))
+            return url.replace("unix://", "redis+socket://", 1)
         return f"redis+socket://{quote(str(self.broker_socket))}"
 
     def environment(self) -> dict[str, str]:
@@ -245,6 +249,10 @@ def load(**given: Any) -> Settings:
         raise ConfigurationError("; ".join(map(_line, error.errors()))) from None
     except SettingsError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def _shown(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _line(error: Any) -> str:

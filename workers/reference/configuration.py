@@ -18,7 +18,7 @@ _SECTIONS = {
     "settle_s": "Watching",
     "max_upload_bytes": "Limits of an upload",
     "flower_address": "Flower",
-    "log_level": "Logs",
+    "health_file": "Logs and health",
 }
 
 _HEAD = """# Configuration
@@ -29,6 +29,10 @@ A setting comes from the environment, else from a file `.env`, else from a file 
 both in the folder where the command runs; else it is the default. In the TOML file a name has
 no prefix and small letters: `settle_s = 10`. A wrong value ends a command with one line and
 exit code 2.
+
+A URL or a password may lie in a file: add `_FILE` to the variable, in the environment.
+`DATAPUNK_BROKER_PASSWORD_FILE=/run/secrets/broker_password` reads `DATAPUNK_BROKER_PASSWORD`
+from there. Secrets of containers and of systemd are such files.
 """
 
 
