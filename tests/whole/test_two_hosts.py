@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -86,11 +87,13 @@ def test_a_worker_of_another_host_works_over_tls(
         (certificates / secret).write_text("\n" if secret == "broker_password" else "x\n")
     given = exported(certificates, fronts[0].port, fronts[1].port, database_name)
     del given["DATAPUNK_BROKER_PASSWORD_FILE"]  # the embedded broker has none
-    beta = tmp_path / "mnt"
+    beta, health = tmp_path / "mnt", tmp_path / "alive" / "health"
+    health.parent.mkdir()
+    health.parent.chmod(0o777)  # root's worker becomes the lake's user
     beta.symlink_to(place.data_dir)
     common = {
         **os.environ, **given, "DATAPUNK_SCANNER": "off", "DATAPUNK_EMBED_TYPES": "none",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": str(ROOT), "DATAPUNK_HEALTH_FILE": str(health),
     }  # fmt: skip
     hosts = [{**common, "DATAPUNK_DATA_DIR": str(folder)} for folder in (place.data_dir, beta)]
     file = tmp_path / "rows.ndjson"
@@ -107,7 +110,7 @@ def test_a_worker_of_another_host_works_over_tls(
     try:
         end = time.monotonic() + 300
         states: list[dict[str, Any]] = []
-        while not states and time.monotonic() < end:
+        while not (states and health.exists()) and time.monotonic() < end:
             time.sleep(0.5)
             states = database.rows(
                 "SELECT status, records_loaded FROM imports.jobs WHERE completed_at IS NOT NULL"
@@ -116,6 +119,7 @@ def test_a_worker_of_another_host_works_over_tls(
         worker.terminate()
         worker.wait(60)
     assert [(row["status"], row["records_loaded"]) for row in states] == [("done", 300)]
+    assert health.exists(), "the worker's heartbeat touches it"
     assert fronts[0].encrypted > 0
     assert fronts[1].encrypted > 0
 
@@ -217,3 +221,39 @@ def test_the_backlog_is_counted_by_a_role_that_reads_nothing_else(
     finally:
         with psycopg.connect(place.url("admin"), autocommit=True) as connection:
             connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+
+
+REDIS = shutil.which("valkey-server") or shutil.which("redis-server")
+
+
+@pytest.mark.skipif(REDIS is None, reason="no Valkey or Redis with TLS is installed")
+def test_the_configuration_of_the_broker_admits_tls_alone(
+    certificates: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    text = here(next(b for b in blocks("ini") if "tls-port" in b), certificates)
+    file = tmp_path / "broker.conf"
+    file.write_text(text.replace("tls-port 6380", f"tls-port {port}"))
+    server = subprocess.Popen(
+        [str(REDIS), str(file)], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    given = exported(certificates, 0, port, "lake")
+    url = given["DATAPUNK_BROKER_URL"].replace("//", "//:CHANGE-ME@")
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                with redis.Redis.from_url(url) as client:
+                    assert client.config_get("maxmemory-policy") == {
+                        "maxmemory-policy": "noeviction"
+                    }
+                break
+            except redis.ConnectionError:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+        plain = redis.Redis(port=port, password="CHANGE-ME")
+        with plain as client, pytest.raises(redis.ConnectionError):
+            client.ping()
+    finally:
+        server.terminate()
+        server.wait(60)
