@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 import celeryconfig
 from schemas.progress import QUEUES, Stage
-from tests.support.containers import (
+from tests.architecture.containers import (
     MACHINES_MB,
     compose_offences,
     dockerfile_offences,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.place import ROOT, free_port, open_folder
-from tests.support.sessions import Typed, fits, typed
+from tests.whole.sessions import Typed, fits, typed
 
 TUTORIAL = ROOT / "docs" / "tutorial" / "first-import.md"
 README = ROOT / "README.md"

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from tests.support.lake import Database
 from tests.support.place import ROOT, free_port
-from tests.support.tls import Front, front
+from tests.whole.tls import Front, front
 from workers.settings import Settings
 
 PAGE = (ROOT / "docs" / "how-to" / "run-on-several-hosts.md").read_text()
