@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON_IN := .venv/bin/python
 .PHONY: help setup demo test test-fast test-all lint fix docs wheel schema baseline storm bombs fuzz growth threats \
-	bench bench-embedding bench-language bench-idle bench-peers bench-large bench-giants bench-search lock clean
+	bench bench-embedding bench-language bench-idle bench-peers bench-large bench-giants bench-search lock digests clean
 
 help: ## What can be made here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ lock: | $(PYTHON_IN) ## Pin the dependencies of pyproject.toml anew (UPGRADE=--u
 
 $(PYTHON_IN):
 	@bash .ci/setup
+
+digests: ## Pin the images of docker-compose.yml and the Dockerfile by digest; needs docker
+	@.ci/digests docker-compose.yml workers/Dockerfile
 
 clean: ## Remove .venv and caches, never data/
 	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

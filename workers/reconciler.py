@@ -15,6 +15,7 @@ from tasks.maintenance import reconcile, sweep
 from tasks.runtime import steps
 from tasks.runtime.context import Runtime
 from workers.embedded.guard import Guard
+from workers.health import beat
 from workers.notifier import Notifier
 from workers.settings import Settings
 from workers.wiring import make_app, make_runtime
@@ -38,6 +39,7 @@ def run(settings: Settings, *, once: bool = False) -> None:
     guard = Guard(settings)
     while True:
         guard.look()
+        beat(settings)
         turns.take()
         if once:
             notifier.turn()

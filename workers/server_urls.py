@@ -26,6 +26,16 @@ def with_role(url: str, role: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{rest}"
 
 
+def with_password(url: str, password: str | None) -> str:
+    """Return the URL with this password, if it names a host and has no password of its own."""
+    parts = urlsplit(url)
+    if password is None or parts.password is not None or not parts.hostname:
+        return url
+    login, _, host = parts.netloc.rpartition("@")
+    netloc = f"{login.removesuffix(':')}:{quote(password, safe='')}@{host}"
+    return url.replace(f"//{parts.netloc}", f"//{netloc}", 1)
+
+
 def socket_dir(data: Path) -> Path:
     """Return the folder of a lake's sockets: `run`, or a short one where its path is too long."""
     run = Folders(data).run

@@ -25,7 +25,14 @@ PREFIX = "DATAPUNK_"
 TOML = "datapunk.toml"
 #: The settings that are paths; a relative one begins at the folder of its file.
 PATHS = frozenset(
-    ("data_dir", "clamd_socket", "flower_password_file", "privacy_policy", "privacy_key_file")
+    (
+        "data_dir",
+        "clamd_socket",
+        "flower_password_file",
+        "health_file",
+        "privacy_policy",
+        "privacy_key_file",
+    )
 )
 
 _MB = 1024 * 1024
@@ -59,6 +66,9 @@ class SettingFields(BaseSettings):
         description="A PostgreSQL 15 or later with pgvector: postgresql://user:password@host/name. "
         "Unset: the embedded Postgres under the data folder.",
     )
+    database_password: SecretStr | None = Field(
+        None, description="The password of `DATAPUNK_DATABASE_URL`, if the URL has none."
+    )
     owner_url: SecretStr | None = Field(
         None, description="The database as the role that owns the schemas and migrates them."
     )
@@ -75,6 +85,9 @@ class SettingFields(BaseSettings):
         None,
         description="A Redis or Valkey, as redis://:password@host:6379/0. "
         "Unset: the embedded Valkey under the data folder.",
+    )
+    broker_password: SecretStr | None = Field(
+        None, description="The password of `DATAPUNK_BROKER_URL`, if the URL has none."
     )
     memory_mb: int | None = Field(
         None,
@@ -328,6 +341,13 @@ class SettingFields(BaseSettings):
         None,
         description="A file with user:password for Flower. "
         "Unset: run/flower.password under the data folder, made with a random password.",
+    )
+
+    health_file: Path | None = Field(
+        None,
+        description="A file that a running worker, watcher or reconciler touches every few "
+        "seconds, for the health check of a container: it is ill if the file is older than "
+        "three minutes. Unset: no file.",
     )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -25,7 +25,8 @@ from schemas.errors import ConfigurationError
 from schemas.folders import Folders
 from workers import server_urls
 from workers.plain_errors import clause
-from workers.server_urls import with_role
+from workers.secret_files import SecretFiles
+from workers.server_urls import with_password, with_role
 from workers.setting_fields import PATHS, PREFIX, TOML, SettingFields
 from workers.setting_places import Place, choose, settings_in
 from workers.setting_types import (
@@ -51,10 +52,11 @@ class Settings(SettingFields):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Rank the sources: arguments, the environment, `.env`, the TOML file."""
+        """Rank the sources: arguments, the environment, files of secrets, `.env`, the TOML file."""
         return (
             init_settings,
             env_settings,
+            SecretFiles(settings_cls),
             dotenv_settings,
             TomlConfigSettingsSource(settings_cls),
         )
@@ -232,13 +234,14 @@ class Settings(SettingFields):
         own: SecretStr | None = None if role == "admin" else getattr(self, f"{role}_url")
         if own is not None:
             return own.get_secret_value()
-        common = self.database_url.get_secret_value()
+        common = with_password(self.database_url.get_secret_value(), _shown(self.database_password))
         return common if role == "admin" else with_role(common, f"datapunk_{role}")
 
     def broker(self) -> str:
         """Return the broker's URL for Celery."""
         if self.broker_url is not None:
-            return self.broker_url.get_secret_value().replace("unix://", "redis+socket://", 1)
+            url = with_password(self.broker_url.get_secret_value(), _shown(self.broker_password))
+            return url.replace("unix://", "redis+socket://", 1)
         return f"redis+socket://{quote(str(self.broker_socket))}"
 
     def environment(self) -> dict[str, str]:
@@ -277,6 +280,10 @@ def _placed(settings: Settings, given: dict[str, Any]) -> Settings:
         settings = Settings(**{**given, **unset, "data_dir": place.data})
     settings._place = place  # where it was found is no setting
     return settings
+
+
+def _shown(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def _line(error: Any) -> str:

@@ -36,6 +36,7 @@ from tasks.runtime.context import Options
 from workers import intake, staging
 from workers.embedded.guard import Guard
 from workers.embedded.unprivileged import act_as, act_as_root, lake_user
+from workers.health import beat
 from workers.passed_over import Notice, PassedOver
 from workers.put_aside import move_aside
 from workers.settings import Settings
@@ -350,6 +351,7 @@ def _watch(watcher: Watcher, settings: Settings, stop: threading.Event, guard: G
     recovered = False
     for changes in _ticks(settings, stop):
         guard.look()
+        beat(settings)
         now = time.monotonic()
         dirty = dirty or bool(changes)
         if now >= due and (dirty or watcher.due):

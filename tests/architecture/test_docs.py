@@ -14,6 +14,7 @@ from pipeline.registry import all_formats
 from schemas import vocabulary
 from schemas.progress import Event
 from schemas.reasons import Category, Reason
+from workers import secret_files
 from workers.cli import app
 from workers.cli.lazy import UnloadedVerb
 from workers.reference import pages
@@ -128,7 +129,8 @@ def test_every_event_is_explained_once() -> None:
 
 def test_every_setting_that_a_page_names_exists() -> None:
     names = {f"DATAPUNK_{name.upper()}" for name in Settings.model_fields} | {
-        "DATAPUNK_REQUIRE_CLAMD"  # of the tests
+        "DATAPUNK_REQUIRE_CLAMD",  # of the tests
+        *secret_files.names(),
     }
     for page in PAGES:
         named = set(re.findall(r"\bDATAPUNK_[A-Z_]+\b", text_of(page)))

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from schemas.errors import ConfigurationError
 from schemas.records import DataType
 from tests.support.place import clean_place
+from workers import secret_files, wiring
 from workers.server_urls import SOCKET_PATH_MAX
 from workers.setting_types import ScannerMode
 from workers.settings import Settings, load
@@ -134,3 +135,74 @@ def test_the_folder_of_the_sockets_is_remembered(monkeypatch: pytest.MonkeyPatch
 
 def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+# --- secrets in files ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}/ü:@?#\n")
+    return file
+
+
+def test_a_password_of_a_file_goes_into_the_urls(
+    monkeypatch: pytest.MonkeyPatch, secret: Path
+) -> None:
+    monkeypatch.setenv(
+        "DATAPUNK_DATABASE_URL", "postgresql://lake@db.example:6000/x?sslmode=require"
+    )
+    monkeypatch.setenv("DATAPUNK_BROKER_URL", "rediss://broker.example:6380/0")
+    monkeypatch.setenv("DATAPUNK_DATABASE_PASSWORD_FILE", str(secret))
+    monkeypatch.setenv("DATAPUNK_BROKER_PASSWORD_FILE", str(secret))
+    settings = load()
+    for role in ("admin", "reader"):
+        found = conninfo_to_dict(settings.url(role))
+        assert (found["password"], found["user"]) == (f"{SECRET}/ü:@?#", "lake")
+        assert (found["host"], found["port"], found["sslmode"]) == ("db.example", "6000", "require")
+    client = wiring.broker_client(settings).connection_pool.connection_kwargs
+    assert (client["password"], client["host"], client["port"]) == (
+        f"{SECRET}/ü:@?#", "broker.example", 6380,
+    )  # fmt: skip
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings.environment())
+
+
+def test_a_password_in_the_url_stays(monkeypatch: pytest.MonkeyPatch, secret: Path) -> None:
+    monkeypatch.setenv("DATAPUNK_BROKER_URL", "redis://:own@h:1/0")
+    monkeypatch.setenv("DATAPUNK_BROKER_PASSWORD_FILE", str(secret))
+    assert load().broker() == "redis://:own@h:1/0"
+    monkeypatch.setenv("DATAPUNK_BROKER_URL", "unix:///run/valkey.sock")
+    assert load().broker() == "redis+socket:///run/valkey.sock"
+
+
+def test_a_whole_url_may_lie_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://u:kingfisher@h/d\n")
+    monkeypatch.setenv("DATAPUNK_READER_URL_FILE", str(tmp_path / "url"))
+    monkeypatch.setenv("DATAPUNK_DATABASE_URL", "postgresql://h/d")
+    assert load().url("reader") == "postgresql://u:kingfisher@h/d"
+
+
+def test_a_file_of_a_secret_is_named_when_it_is_of_no_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: Path
+) -> None:
+    name = "DATAPUNK_BROKER_PASSWORD_FILE"
+    monkeypatch.setenv(name, str(tmp_path / "missing"))
+    with pytest.raises(ConfigurationError, match=rf"{name}: .*/missing can't be read: No such"):
+        load()
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.setenv(name, str(tmp_path / "empty"))
+    with pytest.raises(ConfigurationError, match="is empty"):
+        load()
+    monkeypatch.setenv(name, str(secret))
+    monkeypatch.setenv("DATAPUNK_BROKER_PASSWORD", "another")
+    with pytest.raises(ConfigurationError, match="are both set") as caught:
+        load()
+    assert SECRET not in str(caught.value)
+
+
+def test_only_secrets_have_files() -> None:
+    assert "DATAPUNK_DATABASE_URL_FILE" in secret_files.names()
+    assert "DATAPUNK_BROKER_PASSWORD_FILE" in secret_files.names()
+    assert not {"DATAPUNK_ZONE_FILE", "DATAPUNK_DATA_DIR_FILE"} & set(secret_files.names())

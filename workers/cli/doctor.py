@@ -21,7 +21,7 @@ from sql.queries import queries
 from workers import down, watching, wiring
 from workers.adapters import presidio
 from workers.adapters.receivers import receivers
-from workers.cli import version
+from workers.cli import mount, version
 from workers.cli.check import Check, Level, scanner
 from workers.embedded import local_servers, machine, ports, program_states, stop
 from workers.settings import Settings
@@ -36,8 +36,8 @@ _PACKAGES = (
 def examine(settings: Settings) -> list[Check]:
     """Return every check, in the order in which they depend on each other."""
     looks: tuple[Callable[[Settings], Iterator[Check]], ...] = (
-        _python, _packages, _libmagic, _disk, _memory, _folders, _postgres, _migrations, _broker,
-        _scanner, _parsers, _model, _names, _processes, _port, _intake, _imports, _steps,
+        _python, _packages, _libmagic, _disk, _memory, _folders, _mount, _postgres, _migrations,
+        _broker, _scanner, _parsers, _model, _names, _processes, _port, _intake, _imports, _steps,
         _messages,
     )  # fmt: skip
     return [check for look in looks for check in _guarded(look, settings)]
@@ -122,6 +122,11 @@ def _folders(settings: Settings) -> Iterator[Check]:
                     "mount the data folder whole")  # fmt: skip
     else:
         yield Check("ok", "watch folder", str(settings.folders.staging))
+
+
+def _mount(settings: Settings) -> Iterator[Check]:
+    """Check what the file system keeps, by files of its own."""
+    yield from mount.probe(settings.folders)
 
 
 def _intake(settings: Settings) -> Iterator[Check]:

@@ -164,6 +164,11 @@ PANELS: dict[str, tuple[Verb, ...]] = {
             "List who gets messages about imports, and what was not delivered; `--test` sends one.",
         ),
         Verb("db", "database", "Migrate the database."),
+        Verb(
+            "systemd",
+            "systemd",
+            "Print a systemd unit that starts the lake with the machine and stops it with it.",
+        ),
     ),
     "For machines": (
         Verb("watch", "processes", "Import files that are dropped into staging/<user>/."),

@@ -19,7 +19,7 @@ _SECTIONS = {
     "max_upload_bytes": "Limits of an upload",
     "notify": "Messages",
     "flower_address": "Flower",
-    "log_level": "Logs",
+    "health_file": "Logs and health",
 }
 
 _HEAD = """# Configuration
@@ -31,6 +31,10 @@ both in the folder where the command runs; else it is the default. In the TOML f
 no prefix and small letters: `settle_s = 10`. A wrong value ends a command with one line and
 exit code 2. [The data folder](data-folder.md) says which lake a command uses if
 `DATAPUNK_DATA_DIR` is not set.
+
+A URL or a password may lie in a file: add `_FILE` to the variable, in the environment.
+`DATAPUNK_BROKER_PASSWORD_FILE=/run/secrets/broker_password` reads `DATAPUNK_BROKER_PASSWORD`
+from there. Secrets of containers and of systemd are such files.
 """
 
 

@@ -115,6 +115,7 @@ VERBS: dict[str, list[str] | None] = {
     "similar": None,
     "stats": ["stats", "--user", ANA],
     "status": ["status"],
+    "systemd": None,
     "up": None,
     "verify": ["verify", "DONE"],
     "watch": ["watch", "--once"],

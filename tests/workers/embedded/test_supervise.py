@@ -18,7 +18,7 @@ import pytest
 from schemas.errors import ConfigurationError, ServiceDown
 from schemas.progress import QUEUES
 from tests.support import progress
-from tests.support.place import ROOT, clean_place, open_folder, small_settings
+from tests.support.place import ROOT, clean_place, free_port, open_folder, small_settings
 from workers import wiring
 from workers.cli import doctor
 from workers.cli.verbs import status
@@ -301,12 +301,6 @@ def test_a_supervisor_that_was_killed_is_started_anew(site: Settings) -> None:
     again = [sys.executable, "-m", "workers.cli", "up", "--again"]
     subprocess.run(again, env={**os.environ, **site.environment()}, check=True, cwd=ROOT)
     assert program_states.state(site) == [], "what was stopped stays so"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def ended(settings: Settings) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ import typer
 from celery.utils.nodenames import host_format
 
 from schemas.progress import QUEUES, Stage
-from workers import limits, logs, reconciler, watcher, wiring
+from workers import health, limits, logs, reconciler, watcher, wiring
 from workers.adapters import presidio
 from workers.adapters.clamd import clamd_socket
 from workers.embedded import data_folders, machine, programs, unprivileged
@@ -65,6 +65,7 @@ def worker(
     presidio.names(settings)  # a missing package is reported here once, and not by every child
     processes = concurrency or settings.worker_concurrency or machine.cores()
     app = wiring.make_app(settings)
+    health.beat_with_celery(settings)
     user = _own_user(settings)
     if QUEUES[Stage.EMBED] in queues.split(","):
         wiring.embed_apart(settings)
