@@ -33,7 +33,7 @@ def texts() -> dict[str, str]:
     """A text of some hundred letters in each language."""
     found: dict[str, str] = {}
     for one in labelled():
-        found[one.language] = found.get(one.language, "") + one.said + " "
+        found[one.language] = found.get(one.language, "") + one.text + " "
     return found | {language: text * 6 for language, text in OTHERS.items()}
 
 

@@ -13,7 +13,7 @@ from schemas.records import DataType, Record
 from tests.pipeline.text.test_encodings import OTHERS, texts
 
 #: A sentence each, in 25 languages and seven scripts.
-SENTENCES = [(text.language, text.said) for text in labelled() if not text.said.isascii()] + [
+SENTENCES = [(text.language, text.text) for text in labelled() if not text.text.isascii()] + [
     (language, text.strip()) for language, text in OTHERS.items()
 ]
 
@@ -126,7 +126,7 @@ def test_a_sound_text_is_left_alone(text: str) -> None:
 
 
 def test_sound_texts_of_every_language_are_left_alone() -> None:
-    sound = [said.said for said in labelled()] + list(texts().values())
+    sound = [said.text for said in labelled()] + list(texts().values())
     for text in (*sound, *map(str.upper, sound), *(f"«{said}»" for said in sound)):
         assert mend(text) is None, text
 
