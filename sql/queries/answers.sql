@@ -187,7 +187,7 @@ ORDER BY s.document_id LIMIT %(n)s;
 SELECT d.job_id AS job, f.ordinal, d.record_key, d.source, d.source_timestamp AS at
 FROM user_data.search AS s
 JOIN user_data.documents AS d ON d.user_id = s.user_id AND d.data_type = s.data_type
-    AND d.partition_at = s.partition_at AND d.id = s.document_id
+    AND d.record_key = s.record_key AND d.partition_at = s.partition_at AND d.id = s.document_id
 JOIN imports.files AS f ON f.id = d.file_id
 WHERE s.user_id = %(user_id)s AND s.data_type = 'email' AND s.record_type = 'message'
   AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)

@@ -144,7 +144,7 @@ def test_the_command_and_the_receipt_show_scores(
     assert shown.exit_code == 0, shown.output
     assert "consistency:too_fast" in shown.output
     printed = json.loads(CliRunner().invoke(app, ["quality", str(job["id"]), "--json"]).stdout)
-    assert printed["job"]["records"] == 21
+    assert printed["whole"]["records"] == 21
     with connect.services(place) as lake:
         (row,) = lake.ledger.rows("jobs", "one_job", prefix=str(job["id"]))
         quality = receipts.gather(lake, row).quality

@@ -15,6 +15,7 @@ _VARIES = (
     (re.compile(r"(?<=processed/demo/)\d{4}-\d\d-\d\d"), "TODAY"),
     (re.compile(r"\[\d+\]$"), "[N]"),
     (re.compile(r"^ +\d+(?=  (?:undated|\d{4}-))"), "N"),
+    (re.compile(r"\btook +\d+[smh](?: \d+[sm])?"), "took TIME"),
     (re.compile(r"\b\d+[smh]$"), "AGE"),
     (re.compile(r"\(\d+\.\d KB\)"), "(SIZE)"),
 )
