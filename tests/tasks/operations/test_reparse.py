@@ -30,7 +30,7 @@ from tasks.operations.reparse import Reparsed, order, reparse
 from tasks.operations.rollback import roll_back
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, FakeEmbedder, counts, hours_are_exact, zipped
-from workers.cli import app
+from workers.cli import app, nearest
 from workers.cli.verbs import reparse as verbs
 from workers.settings import Settings
 
@@ -652,6 +652,7 @@ def test_the_verb(
     job = imported(ANA, "1.json", cards(0, 3, c1="none"))
     old = next(f for f in all_formats() if f.name == "shape.card")
     better("shape.card", record=by_note(old, none=nothing))
+    monkeypatch.setattr(nearest, "formats", lambda: {"shape.card"})
     line = ["reparse", "--format", "shape.card"]
     said = json.loads(CliRunner().invoke(app, [*line, "--dry-run", "--json"]).stdout)
     assert (said["dry_run"], said["files"], said["records"]["removed"]) == (True, 1, 1)
@@ -670,4 +671,4 @@ def test_the_verb(
         "0",
         "0",
     ]
-    assert CliRunner().invoke(app, ["reparse", "--format", "x"]).exit_code == 1
+    assert CliRunner().invoke(app, ["reparse", "--format", "x"]).exit_code == 2
