@@ -119,7 +119,7 @@ def test_equal_values_give_equal_tokens_however_they_are_written() -> None:
     assert first == second == texts.content.removeprefix("Tel ")
     assert done == {"phone": {"hash": 3}}
     other_user = Redactor(parse(POLICY.encode()), KEY.encode(), b"ben")
-    assert other_user.of("x", Texts(PHONES[0], None, {})).texts.title != first
+    assert other_user.redact("x", Texts(PHONES[0], None, {})).texts.title != first
 
 
 def test_what_was_treated_is_not_found_again() -> None:

@@ -58,7 +58,7 @@ STEPS: dict[str, tuple[Any, str, Callable[[Any], bool]]] = {
     "text": (normalise, "_clean", of_record),
     "language": (language, "detect", of_texts),
     "conversation": (normalise, "_conversation", of_record),
-    "privacy": (redact_records, "_redacted", of_record),
+    "privacy": (redact_records, "_redact_record", of_record),
     "key": (render, "key_of", of_record),
     "embedding text": (render, "text_of", lambda value: value == MARK),
     "entities": (render, "mentions", of_record),
