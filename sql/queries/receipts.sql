@@ -4,12 +4,17 @@
 -- Return the jobs whose receipt is to be written, those that wait longest first.
 SELECT job_id FROM imports.receipts_due GROUP BY job_id ORDER BY min(id) LIMIT %(n)s;
 
+-- name: due_of
+-- Return the changes of a job that its receipt lacks.
+SELECT id FROM imports.receipts_due WHERE job_id = %(job_id)s;
+
 -- name: take
--- Take a job's receipt, until the end of this transaction: another process leaves it out. What
--- changes after this makes it due again.
+-- Take the changes that a text of the receipt has, until the end of this transaction: another
+-- process leaves the job out. Later changes stay due.
 WITH taken AS MATERIALIZED (
     SELECT id FROM imports.jobs WHERE id = %(job_id)s FOR NO KEY UPDATE SKIP LOCKED)
-DELETE FROM imports.receipts_due WHERE job_id = (SELECT id FROM taken) RETURNING id;
+DELETE FROM imports.receipts_due
+WHERE job_id = (SELECT id FROM taken) AND id = ANY(%(ids)s::bigint[]) RETURNING id;
 
 -- name: place
 -- Return where the original of an ended job rests.

@@ -53,14 +53,18 @@ def write(run: Runtime, job_id: UUID) -> int:
     """
     if run.options.receipt is None:
         return 0
+    due = [row["id"] for row in run.ledger.rows("receipts", "due_of", job_id=job_id)]
+    if not due:
+        return 0
+    # Before the transaction: it reads through connections of its own, and who waits for an
+    # exclusive lock would stand between the two.
+    text = run.options.receipt(job_id)
     with run.ledger.transaction() as connection:
-        asked = {"job_id": job_id}
-        if not connection.execute(_RECEIPTS["take"], asked).fetchall():
+        if not connection.execute(_RECEIPTS["take"], {"job_id": job_id, "ids": due}).fetchall():
             return 0
         crash_here("receipt.before_write")
         target = _place(run.folders, connection, job_id)
         if target is not None:
-            text = run.options.receipt(job_id)
             with written(target) as out:
                 put(out, text.encode())
         crash_here("receipt.after_write")
