@@ -20,8 +20,12 @@ def names() -> list[str]:
     return [
         f"{PREFIX}{name.upper()}{_SUFFIX}"
         for name, field in SettingFields.model_fields.items()
-        if SecretStr in get_args(field.annotation)
+        if _is_secret(field)
     ]
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return SecretStr in get_args(field.annotation)
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -34,7 +38,7 @@ class SecretFiles(PydanticBaseSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the value of one field, its name, and that it is no JSON."""
         variable = f"{PREFIX}{field_name.upper()}{_SUFFIX}"
-        path = os.environ.get(variable) if variable in names() else None
+        path = os.environ.get(variable) if _is_secret(field) else None
         return _content(variable, path) if path else None, field_name, False
 
     def __call__(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ _ORIGINAL_DELETED = (
 
 
 def finish_job(run: Runtime, lease: Lease) -> Ending:
-    """Finalise the counts, archive the original, refresh statistics: once, whatever happens."""
+    """Finalise the counts, archive the original and refresh statistics, once."""
     # From here on rows can't be made again: what was loaded has to be on the disk.
     if not run.ledger.heartbeat(lease, run.options.lease_s):
         raise Fenced

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -77,6 +78,7 @@ class Site:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._servers = contextlib.ExitStack()
         self.ledger = Ledger(open_pool(settings.url("ledger"), size=1))
+        self._models_at, self._models_s = -math.inf, 0.0
         self._environment = {
             **os.environ,
             **settings.environment(),
@@ -192,14 +194,18 @@ class Site:
         return None
 
     def _models_computed(self) -> float:
-        """The seconds that the present models have computed."""
+        """The seconds that the present models have computed, as of at most a second ago."""
+        now = time.monotonic()
+        if now - self._models_at < 1.0:  # `moves` is asked fifty times a second
+            return self._models_s
         seconds = 0.0
         for process in list(self.processes.values()):
             with contextlib.suppress(psutil.Error):
                 for child in psutil.Process(process.pid).children(recursive=True):
                     if model_child.is_one(child):
                         seconds += sum(child.cpu_times()[:2])
-        return round(seconds, 1)
+        self._models_at, self._models_s = now, round(seconds, 1)
+        return self._models_s
 
     def checksum(self) -> str:
         """One hash over every row's key and content."""

@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 import typer
 
 from workers.cli import columns as layout
 from workers.cli.columns import Column, Whole
+
+if TYPE_CHECKING:
+    from schemas.tally import Tally
 
 OK, FAILED, USAGE, QUARANTINED, DOWN, INTERRUPTED = 0, 1, 2, 3, 69, 130
 
@@ -154,6 +157,14 @@ def block(heading: str, lines: Mapping[str, str]) -> None:
 def cell(value: object) -> str:
     """Return one line of text for one value."""
     return "" if value is None else printable(value).replace("\n", " ")
+
+
+def records(counts: Tally, sign: str = " =") -> str:
+    """Return how many records were seen, and how they ended."""
+    return (
+        f"{counts.seen} seen{sign} {counts.loaded} loaded + {counts.duplicate} duplicate + "
+        f"{counts.quarantined} quarantined"
+    )
 
 
 def age(since: datetime, now: datetime | None = None) -> str:

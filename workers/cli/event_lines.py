@@ -19,7 +19,7 @@ class _Known(dict[str, Any]):
 
 
 def sentence(kind: str, detail: Detail) -> str:
-    """Return what happened; a kind that this version does not know, as it stands in the trail."""
+    """Return a sentence for an event; for a kind that is not known, its name and details."""
     facts = _Known({name: value for name, value in detail.items() if value is not None})
     if kind not in _SENTENCES:
         return f"{kind}: {_pairs(facts)}" if facts else kind

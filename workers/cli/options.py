@@ -56,7 +56,7 @@ def jobs(incomplete: str) -> list[tuple[str, str]]:
 
 
 def _recent(incomplete: str) -> list[dict[str, Any]]:
-    with suppress(Exception):  # whatever is wrong, a shell that completes shows no message
+    with suppress(Exception):  # a shell that completes a word prints no error
         from workers import down, stores  # noqa: PLC0415 - clients of services, for jobs alone
         from workers.settings import load  # noqa: PLC0415
 

@@ -39,11 +39,7 @@ def _in_short(row: DictRow, files: int) -> None:
     console.field("job", Whole(str(row["id"])))
     console.field("state", row["status"])
     console.field("files", f"{files}, too many to list here")
-    console.field(
-        "records",
-        f"{counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} duplicate + "
-        f"{counts.quarantined} quarantined",
-    )
+    console.field("records", console.records(counts))
 
 
 def _foot(short: str) -> None:

@@ -276,14 +276,7 @@ def _formats(formats: dict[str, Tally]) -> None:
         return
     for name, tally in sorted(formats.items()):
         console.data(name)
-        console.note(f"    {tally.seen} seen = {_ends(tally)}")
-
-
-def _ends(counts: Tally) -> str:
-    """Return how the records of a tally ended, in words."""
-    return (
-        f"{counts.loaded} loaded + {counts.duplicate} duplicate + {counts.quarantined} quarantined"
-    )
+        console.note(f"    {console.records(tally)}")
 
 
 def _in_blocks() -> bool:
@@ -385,9 +378,9 @@ def _records(receipt: Receipt) -> None:
     counts = receipt.records
     console.data("")
     if receipt.adds_up is None:
-        console.field("so far", f"{counts.seen} seen: {_ends(counts)}; the job still runs")
+        console.field("so far", f"{console.records(counts, ':')}; the job still runs")
     else:
-        console.field("records", f"{counts.seen} seen = {_ends(counts)}")
+        console.field("records", console.records(counts))
         console.field("adds up:", "yes" if receipt.adds_up else "no")
     if receipt.newer_versions or receipt.older_versions:
         console.field(

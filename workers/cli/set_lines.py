@@ -173,7 +173,7 @@ _PARTS = (
 
 def show(receipt: SetReceipt) -> None:
     """Print the receipt of a set."""
-    line, counts = receipt.set, receipt.records
+    line = receipt.set
     console.field("set", Whole(line.name), f"of {line.user}")
     console.field("state", line.state)
     aside = ("" if part.here else "not there" for part in line.parts)
@@ -182,11 +182,7 @@ def show(receipt: SetReceipt) -> None:
     console.table(_PARTS, rows)
     for note in notes(line):
         console.note(note)
-    console.field(
-        "records",
-        f"{counts.seen} seen = {counts.loaded} loaded + {counts.duplicate} duplicate + "
-        f"{counts.quarantined} quarantined",
-    )
+    console.field("records", console.records(receipt.records))
     show_index(receipt.index)
 
 
