@@ -26,7 +26,7 @@ from schemas.files import SliceLimits
 from schemas.folders import Folders
 from schemas.progress import QUEUES, Stage, Tier
 from sql.connection import open_pool
-from sql.store import Lake
+from sql.store import Lake, Ledger
 from tasks.runtime import context, stage_runner
 from tasks.runtime.blob_store import FileBlobs
 from tasks.runtime.dispatch import BEHIND, TASK_PREFIX
@@ -82,14 +82,14 @@ def options(settings: Settings) -> context.Options:
             settings.privacy_policy, settings.privacy_key_file, presidio.names(settings)
         ),
         bound=lambda: _bound_apart(settings),
-        receipt=lambda job_id: _receipt(settings, job_id),
+        receipt=lambda ledger, job_id: _receipt(settings, ledger, job_id),
     )
 
 
-def _receipt(settings: Settings, job_id: UUID) -> str:
+def _receipt(settings: Settings, ledger: Ledger, job_id: UUID) -> str:
     from workers.cli import receipt_file  # noqa: PLC0415 - at the end of a job alone
 
-    return receipt_file.text(settings, job_id)
+    return receipt_file.text(settings, ledger, job_id)
 
 
 def _open_lake(settings: Settings) -> Lake:

@@ -71,7 +71,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     apart_limit_s: float = 300.0
     privacy: PolicyFile = msgspec.field(default_factory=PolicyFile)
     bound: Callable[[], None] = _unbound
-    receipt: Callable[[UUID], str] | None = None
+    receipt: Callable[[Ledger, UUID], str] | None = None
     """Makes the text of a job's receipt; None: no receipt is written beside an original."""
 
 

@@ -58,7 +58,7 @@ def write(run: Runtime, job_id: UUID) -> int:
         return 0
     # Before the transaction: it reads through connections of its own, and who waits for an
     # exclusive lock would stand between the two.
-    text = run.options.receipt(job_id)
+    text = run.options.receipt(run.ledger, job_id)
     with run.ledger.transaction() as connection:
         if not connection.execute(_RECEIPTS["take"], {"job_id": job_id, "ids": due}).fetchall():
             return 0

@@ -243,7 +243,7 @@ def check(lake: Lakeside) -> None:
             assert not bad, (job["source_name"], job["status"], bad)
             kept = hashlib.sha256((lake.data / job["archived_path"]).read_bytes()).hexdigest()
             assert kept == lake.dropped[job["source_name"]]
-            _receipt_is_exact(lake, job)
+            _receipt_is_exact(lake, run.ledger, job)
     finally:
         for pool in pools:
             pool.close()
@@ -251,13 +251,13 @@ def check(lake: Lakeside) -> None:
     assert _blobs_are_whole(lake.data / "blobs")
 
 
-def _receipt_is_exact(lake: Lakeside, job: Mapping[str, Any]) -> None:
+def _receipt_is_exact(lake: Lakeside, ledger: Ledger, job: Mapping[str, Any]) -> None:
     """Beside an original in `processed` lies the receipt as it is now; elsewhere there is none."""
     original = lake.data / job["archived_path"]
     beside = original.with_name(f"{original.name}.receipt.txt")
     assert beside.exists() == job["archived_path"].startswith("processed/"), job["status"]
     if beside.exists():
-        now = receipt_file.text(small_import.settings_of(lake.data, lake.urls), job["id"])
+        now = receipt_file.text(small_import.settings_of(lake.data, lake.urls), ledger, job["id"])
         assert beside.read_text() == now
 
 

@@ -5,11 +5,14 @@ Names of files stay whole, however long they are.
 
 from __future__ import annotations
 
+from contextlib import closing
 from uuid import UUID
 
 from psycopg.rows import DictRow
 
 from schemas.tally import Tally
+from sql.store import Ledger
+from workers import stores
 from workers.cli import connect, console, receipts
 from workers.cli.columns import Whole
 from workers.settings import Settings
@@ -20,11 +23,15 @@ WIDTH = 80
 _MOST_FILES = 200_000
 
 
-def text(settings: Settings, job_id: UUID) -> str:
-    """Return the receipt of an ended job. Raises `ServiceDown` if the database does not answer."""
-    with connect.services(settings) as lake:
-        row = connect.find_job(lake.ledger, str(job_id))
-        (files,) = lake.ledger.rows("receipts", "files", job_id=job_id)
+def text(settings: Settings, ledger: Ledger, job_id: UUID) -> str:
+    """Return the receipt of an ended job.
+
+    Raises `TransientError` if the database does not answer.
+    """
+    with closing((reader := stores.reader(settings)).pool):
+        lake = connect.Services(settings, ledger, reader)
+        row = connect.find_job(ledger, str(job_id))
+        (files,) = ledger.rows("receipts", "files", job_id=job_id)
         with console.on_paper(WIDTH) as paper:
             if files["count"] > _MOST_FILES:
                 _in_short(row, files["count"])

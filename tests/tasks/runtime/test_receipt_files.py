@@ -52,7 +52,7 @@ def test_it_lies_beside_the_original_when_the_job_has_ended(
 ) -> None:
     job = imported(ANA, "rows.ndjson", BAD)
     text = _beside(run, job).read_text()
-    assert text == receipt_file.text(place, job["id"])
+    assert text == receipt_file.text(place, run.ledger, job["id"])
     assert text.startswith(f"job       {job['id']}\nfile      rows.ndjson")
     assert "records   4 seen = 2 loaded + 0 duplicate + 2 quarantined\nadds up:  yes\n" in text
     assert f"datapunk receipt {str(job['id'])[:8]}" in text
@@ -195,9 +195,9 @@ def test_of_two_that_write_one_leaves_it_to_the_other(
     make = run.options.receipt
     assert make is not None
 
-    def meanwhile(job: UUID) -> str:
+    def meanwhile(ledger: Any, job: UUID) -> str:
         seen.append(receipt_files.write(plain, job))
-        return make(job)
+        return make(ledger, job)
 
     plain, run.options = _with(run, make), _options(run, meanwhile)
     driver.drain()
@@ -226,12 +226,12 @@ def test_no_transaction_is_open_while_the_text_is_read(
     between the two, and all three would wait for ever."""
     make, seen = run.options.receipt, []
 
-    def locking(job_id: Any) -> str:
+    def locking(ledger: Any, job_id: Any) -> str:
         with psycopg.connect(database.url) as connection:
             connection.execute("LOCK TABLE imports.jobs IN ACCESS EXCLUSIVE MODE NOWAIT")
         seen.append(job_id)
         assert make is not None
-        return make(job_id)
+        return make(ledger, job_id)
 
     run.options = _options(run, locking)
     job = imported(ANA, "rows.ndjson", BAD)
