@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pipeline.formats
 from schemas.records import DataType
-from schemas.vocabulary import RecordType
+from schemas.vocabulary import KEYS, RecordType
 
 #: Everyday words, and the record types that hold what they mean.
 EVERYDAY: Mapping[RecordType | DataType, tuple[str, ...]] = {
@@ -88,3 +88,10 @@ def formats() -> frozenset[str]:
 def sources() -> frozenset[str]:
     """Return what `--source` takes: every format, and the services that they begin with."""
     return formats() | {name.partition(".")[0] for name in formats()}
+
+
+def counted() -> frozenset[str]:
+    """Return what `count` groups by: columns, entities and the names of metadata."""
+    from sql.answers import COLUMNS, ENTITIES  # noqa: PLC0415 - a client of the database
+
+    return frozenset((*COLUMNS, *ENTITIES, *KEYS))

@@ -29,6 +29,14 @@ def known_format(name: str | None) -> str | None:
     return _known("format", name, nearest.formats(), "datapunk formats")
 
 
+def known_key(name: str) -> str:
+    """Return what `count` groups by. Raises `typer.BadParameter` for any other word."""
+    if name in nearest.counted():
+        return name
+    see = "datapunk count --help, and docs/reference/vocabulary.md"
+    raise typer.BadParameter(nearest.no_such("name", name, nearest.counted(), see))
+
+
 def _known(what: str, name: str | None, known: Iterable[str], see: str = "") -> str | None:
     if name is None or name in known:
         return name
@@ -48,6 +56,11 @@ def sources(incomplete: str) -> list[str]:
 def formats(incomplete: str) -> list[str]:
     """Complete a format."""
     return sorted(name for name in nearest.formats() if name.startswith(incomplete))
+
+
+def keys(incomplete: str) -> list[str]:
+    """Complete what `count` groups by."""
+    return sorted(name for name in nearest.counted() if name.startswith(incomplete))
 
 
 def jobs(incomplete: str) -> list[tuple[str, str]]:

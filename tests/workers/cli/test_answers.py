@@ -7,9 +7,11 @@ import io
 import json
 import mailbox
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 from zoneinfo import ZoneInfo
@@ -18,9 +20,11 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.parquet import ParquetFile
 from typer.testing import CliRunner
 
 from pipeline.readers.mbox import Mbox
+from schemas.errors import PermanentError
 from schemas.files import Slice
 from schemas.records import RawRecord
 from sql import answers
@@ -28,11 +32,13 @@ from sql.store import Lake
 from tasks.derived import search_index
 from tasks.runtime.context import Runtime
 from tests.support.lake import Database, zipped
-from workers.cli import app, writers
+from workers.cli import app, options
 from workers.cli.verbs import answers as verbs
 from workers.cli.verbs import export as export_verb
 from workers.cli.verbs import people as people_verb
 from workers.cli.verbs import search as search_verb
+from workers.cli.writers import ics, lines, mbox, parquet
+from workers.cli.writers.rows import COLUMNS
 from workers.cli.zone import of_user
 from workers.settings import Settings
 
@@ -130,6 +136,20 @@ def test_a_document_gives_its_bytes_in_the_original(
     result = asked("show", numbers[0], "--raw")
     assert result.exit_code == 1
     assert "original can no longer be read" in result.output
+
+
+def test_what_nothing_is_counted_by_is_named() -> None:
+    result = CliRunner().invoke(app, ["count", "--by", "artst"])
+    assert result.exit_code == 2
+    assert "did you mean artist?" in " ".join(result.output.replace("│", " ").split())
+    assert {"artist", "person", "month"} <= set(options.keys(""))
+    assert options.keys("weekd") == ["weekday"]
+
+
+def test_bytes_are_not_printed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verbs, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+    result = CliRunner().invoke(app, ["show", "1", "--raw"])
+    assert "redirect them" in result.output, "refused before the lake is asked"
 
 
 @pytest.mark.services
@@ -254,6 +274,45 @@ def test_an_export_has_every_document_once(
 
 
 @pytest.mark.services
+def test_documents_are_exported_as_parquet(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(parquet, "_ROWS", 2)
+    file = tmp_path / "all.parquet"
+    assert asked("export", "--format", "parquet", "-o", file).exit_code == 0
+    table = ParquetFile(file)
+    assert table.num_row_groups == 3
+    written = [json.loads(line) for line in asked("export").stdout.splitlines()]
+    rows = table.read().to_pylist()
+    for row in rows:
+        row["at"] = row["at"] and row["at"].astimezone(UTC)
+        row["metadata"] = json.loads(row["metadata"])
+    for row in written:
+        row["at"] = row["at"] and datetime.fromisoformat(row["at"])
+    assert rows == [{name: row[name] for name in COLUMNS} for row in written]
+    assert asked("export", "--format", "parquet").stdout_bytes == file.read_bytes()
+
+
+def test_a_large_text_ends_a_row_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_CHARACTERS", 10)
+    row = {**dict.fromkeys(COLUMNS), "id": 1, "metadata": {}}
+    rows = [{**row, "content": text} for text in ("x" * 9, "x" * 9, "x", None)]
+    file = ParquetFile(io.BytesIO(b"".join(parquet.parquet(rows))))
+    assert [file.metadata.row_group(n).num_rows for n in range(2)] == [2, 2]
+
+
+def test_no_documents_are_a_whole_file() -> None:
+    file = ParquetFile(io.BytesIO(b"".join(parquet.parquet([]))))
+    assert (file.metadata.num_rows, file.schema_arrow.names) == (0, list(COLUMNS))
+
+
+def test_parquet_without_the_extra_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(PermanentError, match=r"datapunk-lake\[parquet\]"):
+        parquet.parquet([])
+
+
+@pytest.mark.services
 def test_positions_are_exported_as_a_track(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "_PAGE", 1)
     track = ElementTree.fromstring(asked("export", "--format", "gpx").stdout)
@@ -327,12 +386,12 @@ _LINES = st.sampled_from((b"From x", b">From a", b">>From ", b"", b"From:", b"te
 def test_any_mail_survives_an_mbox(mails: list[list[bytes]], end: bytes) -> None:
     letters = [b"Subject: s" + end + end + end.join(lines) + end for lines in mails]
     at = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
-    written = b"".join(writers.mbox_entry("mail.eml", letter, at) for letter in letters)
+    written = b"".join(mbox.entry("mail.eml", letter, at) for letter in letters)
     assert read_mbox(written) == letters
-    entries = [writers.mbox_entry("mail.eml", each, None) for each in letters]
+    entries = [mbox.entry("mail.eml", each, None) for each in letters]
     separator = b"From - Mon May  1 10:00:00 2023\n"
     items = [separator + entry.partition(b"\n")[2] for entry in entries]
-    again = b"".join(writers.mbox_entry("mail.mbox", item, at) for item in items)
+    again = b"".join(mbox.entry("mail.mbox", item, at) for item in items)
     assert again == written, "what is escaped is not escaped twice"
 
 
@@ -413,7 +472,7 @@ def test_a_system_without_a_named_zone_has_utc(zone: str, monkeypatch: pytest.Mo
 @given(st.text(max_size=300))
 def test_any_text_survives_a_calendar(text: str) -> None:
     row = {"id": 1, "at": datetime(2024, 1, 1, tzinfo=UTC), "title": text, "content": None}
-    lines = "".join(writers.ics([{**row, "metadata": {}}])).encode("utf-8", "replace")
+    lines = "".join(ics.ics([{**row, "metadata": {}}])).encode("utf-8", "replace")
     assert all(len(line) <= 75 for line in lines.split(b"\r\n"))
     unfolded = lines.decode().replace("\r\n ", "")
     (summary,) = [s[8:] for s in unfolded.split("\r\n") if s.startswith("SUMMARY:")]
@@ -427,9 +486,9 @@ def _unescaped(text: str) -> str:
 
 @given(st.text(max_size=50))
 def test_no_cell_is_a_formula(text: str) -> None:
-    row = {**dict.fromkeys(writers._COLUMNS), "title": text, "metadata": {}}
-    _, line = csv.reader(io.StringIO("".join(writers.csv_lines([row])), newline=""))
-    cell = line[writers._COLUMNS.index("title")]
+    row = {**dict.fromkeys(COLUMNS), "title": text, "metadata": {}}
+    _, line = csv.reader(io.StringIO("".join(lines.csv_lines([row])), newline=""))
+    cell = line[COLUMNS.index("title")]
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert cell.removeprefix("'") == text.removeprefix("'")
 

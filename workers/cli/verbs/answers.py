@@ -16,7 +16,7 @@ from schemas.progress import Event
 from sql import answers
 from sql.answers import Chosen, Comparison
 from workers.cli import connect, console
-from workers.cli.options import Json, Source, Type, User
+from workers.cli.options import Json, Source, Type, User, keys, known_key
 from workers.cli.zone import (
     From,
     To,
@@ -52,6 +52,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show one document: its text, its people, its relations and where it came from."""
+    if raw and sys.stdout.isatty():
+        raise PermanentError("Bytes are not printed on a terminal; redirect them: --raw > FILE")
     with connect.services(load()) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
         found = answers.document(lake.reader, owner, document)
@@ -66,11 +68,9 @@ def show(
 
 
 def _raw(found: Mapping[str, Any]) -> None:
-    """Write the bytes of a document's original; a terminal would obey what is in them."""
+    """Write the bytes of a document's original."""
     from tasks.operations.original_bytes import copy_item  # noqa: PLC0415 - reads every format
 
-    if sys.stdout.isatty():
-        raise PermanentError("Bytes are not printed on a terminal; redirect them: --raw > FILE")
     with connect.runtime(load()) as run:
         job = connect.find_job(run.ledger, str(found["job"]))
         copy_item(run, job, found, found["record_key"].bytes, sys.stdout.buffer)
@@ -121,7 +121,8 @@ def where(
 def count(
     by: Annotated[
         str,
-        typer.Option(help="type, source, person, place, site, language, year, month, day, "
+        typer.Option(callback=known_key, autocompletion=keys,
+                     help="type, source, person, place, site, language, year, month, day, "
                      "weekday, hour, or a name of metadata: artist, album, channel …"),
     ] = "type",
     user: User = None,

@@ -17,9 +17,11 @@ from schemas.errors import PermanentError
 from schemas.progress import Event
 from sql import answers
 from sql.answers import Chosen
-from workers.cli import connect, console, mail_export, writers
+from workers.cli import connect, console
 from workers.cli.options import Source, Type, User
 from workers.cli.verbs.answers import chosen_by
+from workers.cli.writers import gpx, ics, lines, mails, parquet
+from workers.cli.writers.rows import Rows
 from workers.cli.zone import From, To, of_user
 from workers.settings import load
 
@@ -29,17 +31,23 @@ class Form(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
     GPX = "gpx"
     ICS = "ics"
     MBOX = "mbox"
 
 
-Writer = Callable[[writers.Rows], Iterator[str]]
+Writer = Callable[[Rows], Iterator[str]]
 _WRITERS: dict[Form, Writer] = {
-    Form.JSONL: writers.jsonl,
-    Form.CSV: writers.csv_lines,
-    Form.GPX: writers.gpx,
-    Form.ICS: writers.ics,
+    Form.JSONL: lines.jsonl,
+    Form.CSV: lines.csv_lines,
+    Form.GPX: gpx.gpx,
+    Form.ICS: ics.ics,
+}
+#: What a form holds that is not printed on a terminal, and the name of a file for it.
+_NOT_PRINTED = {
+    Form.MBOX: ("Mails are", "mails.mbox"),
+    Form.PARQUET: ("Parquet is", "documents.parquet"),
 }
 
 
@@ -59,11 +67,12 @@ def export(
     kind: Type = None,
     source: Source = None,
 ) -> None:
-    """Write documents as JSON lines, CSV or iCalendar, mails as mbox, or positions as GPX."""
+    """Write documents as JSON lines, CSV, Parquet or iCalendar, mails as mbox, positions as GPX."""
     settings = load()
     chosen = chosen_by(of_user(settings), after, before, _kind(form, kind), source)
-    if form is Form.MBOX and output is None and sys.stdout.isatty():
-        raise PermanentError("Mails are not printed on a terminal; name a file: -o mails.mbox")
+    if form in _NOT_PRINTED and output is None and sys.stdout.isatty():
+        what, name = _NOT_PRINTED[form]
+        raise PermanentError(f"{what} not printed on a terminal; name a file: -o {name}")
     with connect.services(settings) as lake:
         owner = connect.find_user(lake.ledger, user)["user_id"]
         lake.ledger.event(Event.EXPORTED, user_id=owner, form=form)
@@ -83,7 +92,9 @@ def _kind(form: Form, kind: str | None) -> str | None:
 def _written(lake: connect.Services, owner: UUID, form: Form, chosen: Chosen) -> Iterator[bytes]:
     """Return what is written, piece by piece."""
     if form is Form.MBOX:
-        return mail_export.entries(lake, owner, chosen)
+        return mails.entries(lake, owner, chosen)
+    if form is Form.PARQUET:
+        return parquet.parquet(answers.documents(lake.reader, owner, chosen))
     read = answers.track if form is Form.GPX else answers.documents
     texts = _WRITERS[form](read(lake.reader, owner, chosen))
     return (text.encode("utf-8", "backslashreplace") for text in texts)

@@ -18,6 +18,7 @@ from sql import search as finder
 from sql.search import Filters, Found, Model, Search
 from workers.adapters.embedding_models import ModelsHere, tiers
 from workers.cli import connect, console, paging
+from workers.cli.near import Near, circle
 from workers.cli.options import Json, Source, Type, User
 from workers.cli.zone import From, To, between, day_in, note, of_user
 from workers.settings import load
@@ -34,7 +35,6 @@ class Mode(StrEnum):
 Sought = Annotated[
     str, typer.Argument(help="What to look for; \"a phrase\", or, -not. '': the latest first.")
 ]
-Near = Annotated[str | None, typer.Option(help="LAT,LON,KM: within KM kilometres.")]
 Lang = Annotated[str | None, typer.Option(help="A language, as ISO 639-1: en, de …")]
 Person = Annotated[str | None, typer.Option(help="With this person: an address, number, name.")]
 ModelName = Annotated[
@@ -70,7 +70,7 @@ def search(  # noqa: PLR0913 - one for each flag
     """Find documents by words, by meaning, or by both at once."""
     settings = load()
     begin, end = between(after, before, of_user(settings))
-    place = _near(near)
+    place = circle(near)
     filters = Filters(
         after=begin, before=end, type=kind, source=source, near=place, lang=lang, person=person
     )
@@ -120,18 +120,6 @@ def _place(found: Found, number: int, page: int, *, json: bool) -> None:
     """Say which part of all hits a page is."""
     if not json and (line := paging.line(len(found.hits), found.total, number, page)):
         console.say(line)
-
-
-def _near(text: str | None) -> tuple[float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        latitude, longitude, km = (float(part) for part in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(
-            "say LAT,LON,KM, such as 52.52,13.40,5", param_hint="--near"
-        ) from None
-    return latitude, longitude, km
 
 
 def _models(lake: connect.Services, user_id: Any, asked: str | None) -> list[Model]:

@@ -12,7 +12,9 @@ from uuid import UUID
 
 from sql import answers
 from sql.answers import Chosen
-from workers.cli import connect, console, writers
+from workers.cli import connect, console
+from workers.cli.writers.mbox import MAILS
+from workers.cli.writers.mbox import entry as mbox_entry
 from workers.settings import Settings
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -29,7 +31,7 @@ def entries(lake: connect.Services, owner: UUID, chosen: Chosen) -> Iterator[byt
         left_out[f"of type {row['type']}, which is no mail"] += row["documents"]
     mails = []
     for row in answers.mails(lake.reader, owner, chosen):
-        if row["source"] in writers.MAILS:
+        if row["source"] in MAILS:
             mails.append(row)
         else:
             left_out[f"of {row['source']}, which holds no mail as it was sent"] += 1
@@ -57,4 +59,4 @@ def _of_originals(
                 wanted.setdefault(row["ordinal"], set()).add(key)
             for keys, raw in items_of(run, connect.find_job(run.ledger, str(job)), wanted):
                 first = min((by_key[key] for key in keys), key=lambda row: row["at"] or _LAST)
-                yield keys, writers.mbox_entry(first["source"], raw, first["at"])
+                yield keys, mbox_entry(first["source"], raw, first["at"])
