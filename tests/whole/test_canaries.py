@@ -224,6 +224,7 @@ def ended(place: Site, status: str) -> Any:
 def stored(place: Site) -> str:
     """Every key of the broker with what it holds."""
     read = {
+        b"none": "GET {}",  # it expired, or was taken, since it was listed
         b"string": "GET {}",
         b"list": "LRANGE {} 0 -1",
         b"hash": "HGETALL {}",
