@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from schemas.errors import PermanentError
 
-#: The towns that are looked through: those of at least so many inhabitants.
+#: The least number of inhabitants of a town that is found.
 _INHABITANTS = 15_000
 _MISSING = (
     "A town's position needs an extra; install it with: pip install 'datapunk-lake[places]', "

@@ -132,8 +132,16 @@ def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def table(columns: Sequence[Column | str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table: as wide as the terminal, or aligned plain lines elsewhere."""
+def table(
+    columns: Sequence[Column | str], rows: Sequence[Sequence[object]], nothing: str = ""
+) -> None:
+    """Print a table: as wide as the terminal, or aligned plain lines elsewhere.
+
+    `nothing` is a sentence to print in the place of a table without rows.
+    """
+    if nothing and not rows:
+        say(nothing)
+        return
     cells = [[cell(value) for value in row] for row in rows]
     heading, *lines = layout.lines(columns, cells, width())
     if _PAPER.get() is None:

@@ -78,7 +78,7 @@ PANELS: dict[str, tuple[Verb, ...]] = {
         Verb(
             "export",
             "export",
-            "Write documents as JSON lines, CSV or iCalendar, mails as mbox, or positions as GPX.",
+            "Write documents as JSON, CSV, Parquet or iCalendar, mails as mbox, positions as GPX.",
         ),
         Verb(
             "formats",

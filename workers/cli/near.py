@@ -17,7 +17,7 @@ _COUNTRY, _LATITUDE, _LONGITUDE = 2, 90.0, 180.0
 
 Near = Annotated[
     str | None,
-    typer.Option(help="LAT,LON,KM, or a town: Rome · Rome,10 · Rome,US,10. 25 km by default."),
+    typer.Option(help="LAT,LON,KM, or a town: Rome · Rome,10 · Rome,IT,10. 25 km by default."),
 ]
 
 

@@ -48,7 +48,7 @@ def _activity() -> list[dict[str, Any]]:
         {
             "header": "Search",
             "title": f"Searched for {topics[n % 4]} {n}",
-            "titleUrl": f"https://www.google.com/search?q={n}",
+            "titleUrl": f"https://www.google.com/search?q={topics[n % 4].replace(' ', '+')}+{n}",
             "time": _at(n).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "products": ["Search"],
             "activityControls": ["Web & App Activity"],

@@ -132,7 +132,8 @@ def notes(line: SetLine) -> Iterator[str]:
 
 def show_list(lines: Sequence[SetLine]) -> None:
     """Print a line for each set."""
-    console.table(_COLUMNS, [_cells(line) for line in lines])
+    nothing = "No export in parts has been imported."
+    console.table(_COLUMNS, [_cells(line) for line in lines], nothing)
 
 
 #: The name is what `datapunk sets NAME` takes, so it stays whole.

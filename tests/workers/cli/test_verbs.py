@@ -7,6 +7,7 @@ import importlib
 import json
 import pkgutil
 import re
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -133,6 +134,17 @@ def _named(commands: Mapping[str, Any], before: tuple[str, ...] = ()) -> Iterato
 
 def test_all_verbs_are_known_here() -> None:
     assert set(_named(lazy.loaded())) == set(VERBS)
+
+
+@pytest.mark.parametrize(
+    "words", ["jobs", "sets", "quarantine list", "people", "events", "count", "search ''"]
+)
+def test_an_empty_lake_says_so(words: str, say: Invoke, database: Database) -> None:
+    database.one("INSERT INTO user_data.users (name) VALUES (%s) RETURNING name", ANA)
+    result = say(*shlex.split(words))
+    assert result.exit_code == 0, result.output
+    assert re.match(r"(No |Nothing ).+", result.stderr), result.output
+    assert not result.stdout.strip(), "no heading above nothing"
 
 
 def test_no_verb_fails_for_a_broker_that_refuses(

@@ -67,7 +67,7 @@ def export(
     kind: Type = None,
     source: Source = None,
 ) -> None:
-    """Write documents as JSON lines, CSV, Parquet or iCalendar, mails as mbox, positions as GPX."""
+    """Write documents as JSON, CSV, Parquet or iCalendar, mails as mbox, positions as GPX."""
     settings = load()
     chosen = chosen_by(of_user(settings), after, before, _kind(form, kind), source)
     if form in _NOT_PRINTED and output is None and sys.stdout.isatty():

@@ -47,8 +47,10 @@ def people(
         console.as_json(found)
     elif who is not None:
         _records(found, of_user(settings))
-    elif found:
-        console.table(list(found[0]), [list(row.values()) for row in found])
+    else:
+        columns = list(found[0]) if found else []
+        rows = [list(row.values()) for row in found]
+        console.table(columns, rows, "No record names a person.")
 
 
 def _records(found: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> None:

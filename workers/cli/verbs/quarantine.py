@@ -96,7 +96,8 @@ def listing(
 def show_list(found: Sequence[Mapping[str, Any]], *, single: bool) -> None:
     """Print a line for each record, or for each code."""
     columns = _OF_RECORDS if single else _OF_CODES
-    console.table([*columns.values()], [[row[name] for name in columns] for row in found])
+    rows = [[row[name] for name in columns] for row in found]
+    console.table([*columns.values()], rows, "No such record is in quarantine.")
 
 
 @app.command()

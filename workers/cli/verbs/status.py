@@ -108,7 +108,8 @@ def jobs(
 
 def show_jobs(facts: Sequence[Mapping[str, Any]], now: datetime | None = None) -> None:
     """Print a line for each job, with its age at a time."""
-    console.table(_COLUMNS, [line(fact, now) for fact in facts])
+    nothing = "Nothing has been imported; see: datapunk add --help"
+    console.table(_COLUMNS, [line(fact, now) for fact in facts], nothing)
 
 
 def snapshot(lake: connect.Services, job: str | None) -> Snapshot:
