@@ -15,10 +15,11 @@ import psutil
 
 #: Seconds without any progress: longer than the longest wait that the ledger gives a chunk (300 s).
 STILL_S = 400.0
-#: Seconds after which even what moves is given up: a loop that gets nowhere moves as well.
-MOST_S = 3600.0
+#: Seconds after which even what moves is given up: a loop that gets nowhere moves as well. CI gives
+#: up after 4,500 s, and would not say which test it was.
+MOST_S = 1200.0
 #: For `@pytest.mark.timeout`: later than either, so that the helper's own message is seen.
-TIMEOUT_S = 3900
+TIMEOUT_S = 1500
 
 
 class Limits(NamedTuple):
