@@ -1727,6 +1727,8 @@ CREATE TRIGGER compared_again AFTER UPDATE ON user_data.documents REFERENCING OL
 
 CREATE TRIGGER days_changed AFTER DELETE ON user_data.search REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.document_days_changed();
 
+CREATE TRIGGER days_changed_again AFTER UPDATE ON user_data.search REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.document_days_changed();
+
 CREATE TRIGGER gate BEFORE INSERT ON user_data.documents FOR EACH STATEMENT WHEN ((current_setting('app.gate'::text, true) IS DISTINCT FROM current_setting('app.user_id'::text, true))) EXECUTE FUNCTION imports.refuse_content();
 
 CREATE TRIGGER gate BEFORE INSERT ON user_data.entities FOR EACH STATEMENT WHEN ((current_setting('app.gate'::text, true) IS DISTINCT FROM current_setting('app.user_id'::text, true))) EXECUTE FUNCTION imports.refuse_content();

@@ -55,8 +55,8 @@ WHERE s.user_id = (SELECT imports.current_user_id()) AND s.at IS NULL
     AND date '0001-01-01' = ANY(days)
 $$;
 
--- Queue the days of documents that leave. Only a rollback and a replacement fire this trigger, not
--- a load.
+-- Queue the days that documents had, which leave or are indexed again. No load fires this trigger,
+-- only a rollback, a replacement, and a document that is indexed again.
 CREATE OR REPLACE FUNCTION analytics.document_days_changed() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

@@ -47,13 +47,11 @@ indexed AS (
     ON CONFLICT (document_id, user_id) DO UPDATE SET language = excluded.language, at = excluded.at,
         latitude = excluded.latitude, longitude = excluded.longitude, words = excluded.words,
         domain = excluded.domain),
--- A document that is indexed again may have had another time before.
+-- The day before, of a document that is indexed again, is queued by a trigger: a join would read
+-- what this statement inserts.
 days AS (
     INSERT INTO analytics.touched (user_id, series, day)
-    SELECT DISTINCT %(user_id)s::uuid, 'documents', analytics.day_of(at) FROM (
-        SELECT source_timestamp AS at FROM found
-        UNION ALL
-        SELECT s.at FROM found JOIN user_data.search AS s ON s.document_id = found.id) AS times),
+    SELECT DISTINCT %(user_id)s::uuid, 'documents', analytics.day_of(source_timestamp) FROM found),
 uncompared AS (
     INSERT INTO analytics.uncompared (user_id, document_id, data_type, partition_at, record_key)
     SELECT user_id, id, data_type, partition_at, record_key FROM found WHERE comparable),

@@ -151,3 +151,30 @@ def test_a_look_up_by_half_of_the_key_is_found() -> None:
     half = "SELECT 1 FROM t JOIN user_data.documents AS d ON d.id = t.id AND d.partition_at = t.at"
     assert len(_joins_by_id(half)) == 1
     assert _joins_by_id(half + " AND d.record_key = t.record_key") == []
+
+
+def _read_after_insert(text: str) -> list[str]:
+    """Return the tables that a statement both fills and looks up.
+
+    A plan of one look-up a row then reads the entries that the same statement makes, though it sees
+    none of their rows: its time grows with the square of what it inserts.
+    """
+    text = re.sub(r"--.*", "", text)
+    filled = set(re.findall(r"INSERT INTO (\w+\.\w+)", text))
+    return sorted(t for t in filled if re.search(rf"\b(?<!DELETE )(FROM|JOIN|USING) {t}\b", text))
+
+
+#: Looks up one chunk, by its id, whose parts it inserts.
+_READS_ONE = {"insert_parts"}
+
+
+@pytest.mark.parametrize(("file", "name"), QUERIES)
+def test_no_statement_looks_up_what_it_inserts(file: str, name: str) -> None:
+    if name not in _READS_ONE:
+        assert _read_after_insert(queries(file)[name]) == []
+
+
+def test_a_look_up_of_what_is_inserted_is_found() -> None:
+    text = "WITH a AS (INSERT INTO x.t SELECT 1) SELECT at FROM b JOIN x.t AS s ON s.id = b.id"
+    assert _read_after_insert(text) == ["x.t"]
+    assert _read_after_insert("DELETE FROM x.t; INSERT INTO x.t SELECT 1") == []

@@ -115,6 +115,19 @@ def test_what_comes_and_goes_is_counted_anew(
         assert database.one(f"SELECT count(*) FROM {table}") == 0
 
 
+def test_a_day_that_a_document_had_is_counted_anew(
+    imported: Imported, run: Runtime, database: Database
+) -> None:
+    """An item that changes has another time in the next export, and is the same document."""
+    calendar = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:e1\r\nSUMMARY:Tea\r\nDTSTART:{}T100000Z\r\n"
+    end = "END:VEVENT\r\nEND:VCALENDAR\r\n"
+    for name, day in (("1.ics", "20230501"), ("2.ics", "20230509")):
+        imported(ANA, name, (calendar.format(day) + end).encode())
+        caught_up(run)
+        assert exact(database)
+    assert database.one("SELECT day FROM analytics.by_day") == date(2023, 5, 9)
+
+
 def test_positions_are_in_their_hours_as_soon_as_they_have_loaded(
     imported: Imported, run: Runtime, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,3 @@
+-- Nothing queues the day before.
+
+DROP TRIGGER days_changed_again ON user_data.search;
