@@ -18,6 +18,9 @@ from workers.settings import Settings
 
 Say = Callable[[str], None]
 
+#: Seconds to wait for programs to stop; longer than the grace time of each.
+_STOP_S = 60.0
+
 
 def stop_all(settings: Settings, say: Say) -> bool:
     """Stop the supervisor if there is one, then everything that is left of it."""
@@ -49,12 +52,11 @@ def _stop_supervisor(settings: Settings, say: Say) -> bool:
     except (ServiceDown, psutil.Error):
         return False
     names = {p.name: p for p in programs(settings)}
-    going = [each for each in state(settings) if each.pid and not _is_server(names, each.name)]
-    for each in going:
-        with suppress(ServiceDown):  # it went by itself in between
-            connection.call("stopProcess", each.name, False)
+    going = [each.name for each in state(settings) if each.pid]
+    servers = [name for name in going if _is_server(names, name)]
     say("stopping: tasks under way get up to 30 s")
-    _wait_stopped(connection, [each.name for each in going], seconds=60)
+    _stop(connection, [name for name in going if name not in servers])
+    _stop(connection, servers)  # by itself the supervisor takes a second for each step
     connection.call("shutdown")
     try:
         supervisor.wait(120)
@@ -69,9 +71,12 @@ def _is_server(names: dict[str, Program], name: str) -> bool:
     return name in names and names[name].server
 
 
-def _wait_stopped(connection: Connection, names: list[str], *, seconds: float) -> None:
-    """Wait; the supervisor itself kills programs that exceed their grace time."""
-    until = time.monotonic() + seconds
+def _stop(connection: Connection, names: list[str]) -> None:
+    """Stop programs, all at once; the supervisor kills those that exceed their grace time."""
+    for name in names:
+        with suppress(ServiceDown):  # it went by itself in between
+            connection.call("stopProcess", name, False)
+    until = time.monotonic() + _STOP_S
     while time.monotonic() < until:
         rows = connection.call("getAllProcessInfo")
         if not any(row["pid"] for row in rows if row["name"] in names):
