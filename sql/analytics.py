@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -22,6 +23,10 @@ _REBUILT = {
     "locations": ("locations",),
     "metrics": ("metrics",),
 }
+#: The queue of records whose `same_as` came or went. It is taken with the days of documents.
+_SAME_AS = "same_as"
+#: Such records a transaction.
+_RECORDS = 10_000
 #: The length of a partition.
 _MONTH = timedelta(days=31)
 
@@ -40,12 +45,76 @@ def count_some(lake: Lake, user_id: UUID, n: int) -> int | None:
     if not found:
         return None
     series = found[0]["series"]
-    with lake.as_user(user_id, hold=None if series == "documents" else Hold.ALONE) as connection:
+    of_documents = series in ("documents", _SAME_AS)
+    hold = Hold.SHARED if of_documents else Hold.ALONE
+    with lake.as_user(user_id, hold=hold) as connection:
         connection.execute(_ANALYTICS["hold_counts"], asked)
+        series = "documents" if of_documents else series
         taken = connection.execute(_ANALYTICS["take_days"], {**asked, "series": series}).fetchall()
-        for run in _runs([row["day"] for row in taken]):
+        days = {row["day"] for row in taken}
+        if of_documents:
+            days |= _choose_counted(connection, user_id, days)
+        for run in _runs(sorted(days)):
             _count(connection, user_id, series, run)
-    return len(taken)
+    return len(days)
+
+
+def _choose_counted(connection: Connection, user_id: UUID, days: set[date]) -> set[date]:
+    """Choose which of the records that are the same is counted, where that may have changed.
+
+    That is on these days, and where a relation came or went. Returns the days of all records that
+    are joined to these: they may be other days.
+    """
+
+    def ask(name: str, **more: Any) -> list[dict[str, Any]]:
+        # A plan of before the relations came would read all of them for each record.
+        query = connection.execute(_ANALYTICS[name], {"user_id": user_id, **more}, prepare=False)
+        return query.fetchall() if query.description else []
+
+    found = [*ask("take_records", n=_RECORDS), *ask("same_on", days=list(days))]
+    if not found:
+        return set()
+    same = ask("same_records", keys=list({row["record_key"] for row in found}))
+    keys, instead = [row["record_key"] for row in same], counted_as(same)
+    ask("count_as", keys=keys, counted=[instead.get(key) for key in keys])
+    return {row["day"] for row in ask("days_of", keys=keys)}
+
+
+def counted_as(same: Sequence[Mapping[str, Any]]) -> dict[UUID, UUID]:
+    """Return, for each record that is not counted, the record that is counted instead.
+
+    `same` has records with those that each leads to and is led to from. Of those that are joined,
+    over any number of steps, the first by `_by_preference` is counted.
+    """
+    joined = {row["record_key"]: (*row["leads_to"], *row["led_from"]) for row in same}
+    counted: dict[UUID, UUID] = {}
+    for row in _by_preference(same):
+        first, ahead = row["record_key"], [row["record_key"]]
+        while ahead:
+            key = ahead.pop()
+            if key in joined and key not in counted:
+                counted[key] = first
+                ahead.extend(joined[key])
+    return {key: first for key, first in counted.items() if key != first}
+
+
+def _by_preference(same: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return records in the order in which they are counted before others that are the same.
+
+    First come those with a time; then those that are no part of another record, as a mail within a
+    mail is; then those that no other record says it is the same as, unless they say so too, since
+    the other knows more. The source decides the rest, so that it is the same one for all photos,
+    and then the key.
+    """
+    there = {row["record_key"] for row in same}
+
+    def last(row: Mapping[str, Any]) -> tuple[bool, bool, bool]:
+        by_others = there.intersection(row["led_from"]) - {row["record_key"], *row["leads_to"]}
+        return not row["dated"], bool(row["part_of"]), bool(by_others)
+
+    by_key = sorted(same, key=lambda row: str(row["record_key"]))
+    by_source = sorted(by_key, key=lambda row: str(row["source"]), reverse=True)
+    return sorted(by_source, key=last)
 
 
 def _runs(days: list[date]) -> list[list[date]]:

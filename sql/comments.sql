@@ -315,6 +315,8 @@ COMMENT ON COLUMN user_data.search.latitude IS 'Where it was, in degrees.';
 COMMENT ON COLUMN user_data.search.longitude IS 'Where it was, in degrees.';
 COMMENT ON COLUMN user_data.search.words IS 'Its words, as they are looked for.';
 COMMENT ON COLUMN user_data.search.domain IS 'The host of its URL.';
+COMMENT ON COLUMN user_data.search.counted_key IS
+    'The record that is the same and is counted instead; NULL if this one is counted.';
 
 COMMENT ON TABLE user_data.search_languages IS
     'A text search configuration that a user''s documents need.';
@@ -422,9 +424,12 @@ COMMENT ON COLUMN analytics.domains_by_day.day IS
 COMMENT ON COLUMN analytics.domains_by_day.domain IS 'The host.';
 COMMENT ON COLUMN analytics.domains_by_day.documents IS 'How many.';
 
-COMMENT ON TABLE analytics.touched IS 'The queue of days that are to be counted again.';
-COMMENT ON COLUMN analytics.touched.series IS 'documents, locations or metrics.';
-COMMENT ON COLUMN analytics.touched.day IS 'The day in UTC.';
+COMMENT ON TABLE analytics.touched IS
+    'The queue of days that are to be counted again, and of records that are the same as others.';
+COMMENT ON COLUMN analytics.touched.series IS 'documents, locations, metrics or same_as.';
+COMMENT ON COLUMN analytics.touched.day IS 'The day in UTC; 0001-01-01 for same_as.';
+COMMENT ON COLUMN analytics.touched.record_key IS
+    'Of same_as: the record whose relation came or went; else NULL.';
 COMMENT ON COLUMN analytics.touched.at IS 'When it was touched.';
 
 COMMENT ON TABLE analytics.quality IS

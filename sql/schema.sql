@@ -422,18 +422,21 @@ CREATE TABLE analytics.touched (
     series text NOT NULL,
     day date NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT touched_series_check CHECK ((series = ANY (ARRAY['documents'::text, 'locations'::text, 'metrics'::text])))
+    record_key uuid,
+    CONSTRAINT touched_series_check CHECK (((series = ANY (ARRAY['documents'::text, 'locations'::text, 'metrics'::text, 'same_as'::text])) AND ((series = 'same_as'::text) = (record_key IS NOT NULL))))
 );
 
 ALTER TABLE ONLY analytics.touched FORCE ROW LEVEL SECURITY;
 
-COMMENT ON TABLE analytics.touched IS 'The queue of days that are to be counted again.';
+COMMENT ON TABLE analytics.touched IS 'The queue of days that are to be counted again, and of records that are the same as others.';
 
-COMMENT ON COLUMN analytics.touched.series IS 'documents, locations or metrics.';
+COMMENT ON COLUMN analytics.touched.series IS 'documents, locations, metrics or same_as.';
 
-COMMENT ON COLUMN analytics.touched.day IS 'The day in UTC.';
+COMMENT ON COLUMN analytics.touched.day IS 'The day in UTC; 0001-01-01 for same_as.';
 
 COMMENT ON COLUMN analytics.touched.at IS 'When it was touched.';
+
+COMMENT ON COLUMN analytics.touched.record_key IS 'Of same_as: the record whose relation came or went; else NULL.';
 
 CREATE TABLE analytics.uncompared (
     user_id uuid NOT NULL,
@@ -1237,7 +1240,8 @@ CREATE TABLE user_data.search (
     latitude double precision,
     longitude double precision,
     words tsvector NOT NULL,
-    domain text
+    domain text,
+    counted_key uuid
 );
 
 ALTER TABLE ONLY user_data.search FORCE ROW LEVEL SECURITY;
@@ -1267,6 +1271,8 @@ COMMENT ON COLUMN user_data.search.longitude IS 'Where it was, in degrees.';
 COMMENT ON COLUMN user_data.search.words IS 'Its words, as they are looked for.';
 
 COMMENT ON COLUMN user_data.search.domain IS 'The host of its URL.';
+
+COMMENT ON COLUMN user_data.search.counted_key IS 'The record that is the same and is counted instead; NULL if this one is counted.';
 
 CREATE TABLE user_data.search_languages (
     user_id uuid NOT NULL,
@@ -1665,6 +1671,8 @@ CREATE INDEX mentions_by_record ON user_data.mentions USING btree (user_id, reco
 
 CREATE INDEX relations_by_other ON user_data.relations USING btree (user_id, other_key);
 
+CREATE INDEX relations_same_as ON user_data.relations USING btree (user_id, other_key, record_key) WHERE (relation = 'same_as'::text);
+
 CREATE INDEX search_by_data_type ON user_data.search USING btree (user_id, data_type);
 
 CREATE INDEX search_by_language ON user_data.search USING btree (user_id, language);
@@ -1680,6 +1688,8 @@ CREATE INDEX search_by_source ON user_data.search USING btree (user_id, source);
 CREATE INDEX search_by_time ON user_data.search USING btree (user_id, at);
 
 CREATE INDEX search_by_words ON user_data.search USING gin (user_id, words);
+
+CREATE INDEX search_counted_as ON user_data.search USING btree (user_id, counted_key) WHERE (counted_key IS NOT NULL);
 
 CREATE INDEX search_words_by_spelling ON user_data.search_words USING gin (user_id, word public.gin_trgm_ops);
 
@@ -1727,7 +1737,7 @@ CREATE TRIGGER compared_again AFTER UPDATE ON user_data.documents REFERENCING OL
 
 CREATE TRIGGER days_changed AFTER DELETE ON user_data.search REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.document_days_changed();
 
-CREATE TRIGGER days_changed_again AFTER UPDATE ON user_data.search REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.document_days_changed();
+CREATE TRIGGER days_left AFTER UPDATE ON user_data.search REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION analytics.document_days_left();
 
 CREATE TRIGGER gate BEFORE INSERT ON user_data.documents FOR EACH STATEMENT WHEN ((current_setting('app.gate'::text, true) IS DISTINCT FROM current_setting('app.user_id'::text, true))) EXECUTE FUNCTION imports.refuse_content();
 
@@ -1756,6 +1766,10 @@ CREATE TRIGGER gate_again BEFORE UPDATE OF title, content, metadata ON user_data
 CREATE TRIGGER no_more_found AFTER DELETE ON user_data.documents REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION user_data.no_more_found();
 
 CREATE TRIGGER not_alike_any_more AFTER DELETE ON user_data.documents REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.not_alike_any_more();
+
+CREATE TRIGGER same_as_came AFTER INSERT ON user_data.relations REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.same_as_changed();
+
+CREATE TRIGGER same_as_went AFTER DELETE ON user_data.relations REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION analytics.same_as_changed();
 
 CREATE TRIGGER to_be_indexed AFTER INSERT ON user_data.documents REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION user_data.to_be_indexed();
 

@@ -1,3 +1,4 @@
 -- Nothing queues the day before.
 
-DROP TRIGGER days_changed_again ON user_data.search;
+DROP TRIGGER days_left ON user_data.search;
+DROP FUNCTION analytics.document_days_left();

@@ -26,6 +26,64 @@ gone AS (
     RETURNING c.day)
 SELECT DISTINCT day FROM gone ORDER BY day;
 
+-- name: take_records
+-- Take some records out of the queue whose `same_as` came or went.
+DELETE FROM analytics.touched WHERE user_id = %(user_id)s AND ctid = ANY(ARRAY(
+    SELECT ctid FROM analytics.touched
+    WHERE user_id = %(user_id)s AND series = 'same_as' LIMIT %(n)s))
+RETURNING record_key;
+
+-- name: same_on
+-- Return the records of some days that are the same as others.
+SELECT record_key FROM analytics.same_on(%(days)s::date[]);
+
+-- name: same_records
+-- Return the records of the lake that some records are joined to by `same_as`, over any number of
+-- steps, each with those it leads to and is led to from. A record that the lake has not joins none.
+WITH RECURSIVE reached (record_key) AS (
+    SELECT unnest(%(keys)s::uuid[])
+    UNION
+    SELECT o.record_key FROM reached AS k CROSS JOIN LATERAL (
+        SELECT r.other_key FROM user_data.relations AS r
+        WHERE r.user_id = %(user_id)s AND r.record_key = k.record_key AND r.relation = 'same_as'
+        UNION ALL
+        SELECT r.record_key FROM user_data.relations AS r
+        WHERE r.user_id = %(user_id)s AND r.other_key = k.record_key AND r.relation = 'same_as'
+        ) AS o (record_key)
+    CROSS JOIN LATERAL (SELECT FROM user_data.search AS s
+        WHERE s.user_id = %(user_id)s AND s.record_key = o.record_key LIMIT 1) AS there)
+SELECT k.record_key, s.dated, s.source,
+    ARRAY(SELECT r.other_key FROM user_data.relations AS r
+        WHERE r.user_id = %(user_id)s AND r.record_key = k.record_key AND r.relation = 'same_as')
+        AS leads_to,
+    ARRAY(SELECT r.record_key FROM user_data.relations AS r
+        WHERE r.user_id = %(user_id)s AND r.other_key = k.record_key AND r.relation = 'same_as')
+        AS led_from,
+    ARRAY(SELECT r.other_key FROM user_data.relations AS r
+        WHERE r.user_id = %(user_id)s AND r.record_key = k.record_key AND r.relation = 'part_of')
+        AS part_of
+FROM reached AS k CROSS JOIN LATERAL (
+    SELECT bool_or(f.at IS NOT NULL) AS dated, max(f.source COLLATE "C") AS source
+    FROM user_data.search AS f
+    WHERE f.user_id = %(user_id)s AND f.record_key = k.record_key HAVING count(*) > 0) AS s;
+
+-- name: count_as
+-- Store as which record each of some records is counted, NULL for itself. Rows are locked in the
+-- order in which they are indexed.
+WITH changed AS MATERIALIZED (
+    SELECT s.document_id, s.user_id, k.counted_key
+    FROM unnest(%(keys)s::uuid[], %(counted)s::uuid[]) AS k (record_key, counted_key)
+    JOIN user_data.search AS s ON s.user_id = %(user_id)s AND s.record_key = k.record_key
+    WHERE s.counted_key IS DISTINCT FROM k.counted_key
+    ORDER BY s.document_id FOR UPDATE OF s)
+UPDATE user_data.search AS s SET counted_key = c.counted_key FROM changed AS c
+WHERE s.document_id = c.document_id AND s.user_id = c.user_id;
+
+-- name: days_of
+-- Return the days of some records.
+SELECT DISTINCT analytics.day_of(at) AS day FROM user_data.search
+WHERE user_id = %(user_id)s AND record_key = ANY(%(keys)s);
+
 -- name: forget_documents
 -- Delete the counts of documents for some days, before they are made again.
 DELETE FROM analytics.documents_by_day WHERE user_id = %(user_id)s AND day = ANY(%(days)s::date[]);
@@ -48,10 +106,8 @@ FROM analytics.documents_of(%(days)s::date[]) GROUP BY day, source, data_type, r
 -- Count the documents of some days that mention an entity. A person who wrote and received a mail
 -- counts once.
 INSERT INTO analytics.entities_by_day (user_id, day, entity_key, documents)
-SELECT %(user_id)s, d.day, m.entity_key, count(DISTINCT m.record_key)
-FROM analytics.documents_of(%(days)s::date[]) AS d
-JOIN user_data.mentions AS m ON m.user_id = %(user_id)s AND m.record_key = d.record_key
-WHERE m.role <> 'link' GROUP BY d.day, m.entity_key;
+SELECT %(user_id)s, day, entity_key, count(DISTINCT record_key)
+FROM analytics.mentions_of(%(days)s::date[]) WHERE role <> 'link' GROUP BY day, entity_key;
 
 -- name: count_domains
 -- Count the documents of some days that name a domain.
@@ -60,9 +116,8 @@ SELECT %(user_id)s, day, domain, count(DISTINCT record_key) FROM (
     SELECT day, record_key, domain
     FROM analytics.documents_of(%(days)s::date[]) WHERE domain IS NOT NULL
     UNION ALL
-    SELECT d.day, d.record_key, analytics.domain_of(e.value)
-    FROM analytics.documents_of(%(days)s::date[]) AS d
-    JOIN user_data.mentions AS m ON m.user_id = %(user_id)s AND m.record_key = d.record_key
+    SELECT m.day, m.record_key, analytics.domain_of(e.value)
+    FROM analytics.mentions_of(%(days)s::date[]) AS m
     JOIN user_data.entities AS e ON e.user_id = %(user_id)s AND e.entity_key = m.entity_key
     WHERE m.role = 'link') AS sites
 WHERE domain IS NOT NULL GROUP BY day, domain;

@@ -83,7 +83,8 @@ UNION ALL
 ORDER BY at;
 
 -- name: count_by_column
--- Documents that fit the filters, by what the index of documents has of them.
+-- Documents that fit the filters, by what the index of documents has of them. Of records that are
+-- the same, one is counted.
 SELECT CASE %(by)s
         WHEN 'type' THEN s.record_type WHEN 'source' THEN s.source
         WHEN 'language' THEN s.language WHEN 'site' THEN s.domain
@@ -98,6 +99,7 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
   AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
   AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
   AND (%(source)s::text IS NULL OR s.source = %(source)s OR starts_with(s.source, %(source)s || '.'))
+  AND s.counted_key IS NULL
 GROUP BY 1 ORDER BY records DESC, value NULLS LAST LIMIT %(n)s;
 
 -- name: count_by_metadata
@@ -110,18 +112,28 @@ WHERE s.user_id = %(user_id)s AND (%(after)s::timestamptz IS NULL OR s.at >= %(a
   AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
   AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
   AND (%(source)s::text IS NULL OR s.source = %(source)s OR starts_with(s.source, %(source)s || '.'))
+  AND s.counted_key IS NULL
   AND jsonb_typeof(d.metadata->%(by)s) IN ('string', 'number', 'boolean')
 GROUP BY 1 ORDER BY records DESC, value LIMIT %(n)s;
 
 -- name: count_by_entity
--- The same by the people or the places in them.
+-- The same by the people or the places in them, as in analytics.mentions_of.
+WITH said AS (
+    SELECT e.entity_key, e.value, e.name, m.record_key
+    FROM user_data.entities AS e JOIN user_data.mentions AS m USING (user_id, entity_key)
+    WHERE e.user_id = %(user_id)s AND (e.kind = 'place') = %(places)s
+    UNION ALL
+    SELECT e.entity_key, e.value, e.name, o.counted_key FROM user_data.search AS o
+    JOIN user_data.mentions AS m ON m.user_id = %(user_id)s AND m.record_key = o.record_key
+    JOIN user_data.entities AS e ON e.user_id = %(user_id)s AND e.entity_key = m.entity_key
+    WHERE o.user_id = %(user_id)s AND o.counted_key IS NOT NULL
+      AND (e.kind = 'place') = %(places)s AND NOT analytics.mentions_in(o.counted_key, m.role))
 SELECT e.value, max(e.name) AS name, count(DISTINCT s.document_id) AS records, min(s.at) AS first,
     max(s.at) AS last
-FROM user_data.entities AS e
-JOIN user_data.mentions AS m USING (user_id, entity_key)
-JOIN user_data.search AS s ON s.user_id = m.user_id AND s.record_key = m.record_key
-WHERE e.user_id = %(user_id)s AND (e.kind = 'place') = %(places)s
-  AND (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
+FROM said AS e
+JOIN user_data.search AS s ON s.user_id = %(user_id)s AND s.record_key = e.record_key
+    AND s.counted_key IS NULL
+WHERE (%(after)s::timestamptz IS NULL OR s.at >= %(after)s)
   AND (%(before)s::timestamptz IS NULL OR s.at < %(before)s)
   AND (%(type)s::text IS NULL OR s.record_type = %(type)s OR s.data_type = %(type)s)
   AND (%(source)s::text IS NULL OR s.source = %(source)s OR starts_with(s.source, %(source)s || '.'))

@@ -233,7 +233,7 @@ def test_a_count_is_of_what_was_chosen(asked: Asked) -> None:
     rows = json.loads(asked("count", *chosen).stdout)
     assert [(row["value"], row["records"]) for row in rows] == [("Nina", 1)]
     assert json.loads(asked("count", "--source", "google", "--json").stdout) == []
-    assert asked("count", "--by", "colour").exit_code == 1
+    assert asked("count", "--by", "colour").exit_code == 2
 
 
 @pytest.mark.services
