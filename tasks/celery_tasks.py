@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from celery import shared_task
+from celery import Task, shared_task
 from celery.exceptions import Ignore
 
 from schemas.errors import place_of
@@ -22,6 +22,12 @@ from tasks.runtime.context import as_ids, runtime
 from tasks.runtime.dispatch import TASK_PREFIX
 
 log = structlog.get_logger("datapunk.stages")
+
+
+class _ReportedTask(Task[Any, Any]):
+    """A task whose messages are reported by the worker however they end."""
+
+    Request = "tasks.runtime.request:ReportedRequest"
 
 
 def _task(work: Callable[..., None]) -> Callable[..., None]:
@@ -42,7 +48,9 @@ def _task(work: Callable[..., None]) -> Callable[..., None]:
             log.error("a task failed", task=work.__name__, error=type(error).__name__, where=where)  # noqa: TRY400 - its text may hold content
             raise Ignore from None
 
-    task: Callable[..., None] = shared_task(name=TASK_PREFIX + work.__name__, bind=False)(reported)
+    task: Callable[..., None] = shared_task(
+        name=TASK_PREFIX + work.__name__, bind=False, base=_ReportedTask
+    )(reported)
     return task
 
 

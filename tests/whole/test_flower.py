@@ -23,6 +23,7 @@ from schemas.progress import Kind, Stage, route
 from tasks.runtime import dispatch
 from tests.support import progress
 from tests.support.site import Site, site
+from workers import wiring
 from workers.embedded import flower
 from workers.settings import Settings
 
@@ -121,6 +122,23 @@ def test_no_name_of_a_file_is_there(place: tuple[Site, UUID, UUID]) -> None:
         _all_there(at, each)
     assert str(job)[:8] in json.dumps(tasks := _asked(at, "/api/tasks?limit=1000"))
     assert NAME not in json.dumps(tasks)
+
+
+def test_a_message_that_finds_nothing_to_do_is_revoked(
+    place: tuple[Site, UUID, UUID],
+) -> None:
+    at, job, other = place
+    wiring.make_app(at.settings)
+    dispatch.send(10**9, job, Kind.RECORDS, Stage.SCREEN, embed=False)
+    rows: list[dict[str, Any]] = []
+
+    def ended() -> bool:
+        rows[:] = [*_searched(at, str(job)[:8]), *_searched(at, str(other)[:8])]
+        mine = [row["state"] for row in rows if f"'chunk': {10**9}" in row["kwargs"]]
+        return mine == ["REVOKED"]
+
+    progress.until(ended, lambda: [(row["uuid"], row["state"]) for row in rows], every_s=0.5)
+    assert {row["state"] for row in rows} <= {"SUCCESS", "REVOKED"}, "none is started for ever"
 
 
 @pytest.mark.parametrize("verb", ["status", "receipt"])
