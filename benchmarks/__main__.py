@@ -286,52 +286,76 @@ def memory(settings: Settings, megabytes: int) -> dict[str, Any]:
     }
 
 
+def _load(settings: Settings, given: argparse.Namespace) -> Figures:
+    for kind in ("locations", "visits"):
+        say(f"{kind}: end to end with two workers, and bare COPY")
+        yield kind, end_to_end(settings, kind, given.records, given.rounds)
+
+
+def _stages(settings: Settings, given: argparse.Namespace) -> Figures:
+    say("stages: what each takes of the time, with texts embedded and all made findable")
+    for name, row in stages(settings, given.records).items():
+        yield f"stages, {name}", row
+
+
+def _orchestration(settings: Settings, given: argparse.Namespace) -> Figures:
+    say("orchestration: one worker, and the pure flow")
+    yield "orchestration", orchestration(settings, given.records, given.rounds)
+
+
+def _embed(settings: Settings, given: argparse.Namespace) -> Figures:
+    say("embedding: our stage, and the bare model")
+    yield "embedding", embedding(384)
+
+
+def _exports(settings: Settings, given: argparse.Namespace) -> Figures:
+    say("exports: the first and the sixth of the same months")
+    yield "exports", exports(settings, given.records)
+
+
+def _small(settings: Settings, given: argparse.Namespace) -> Figures:
+    say("small: a zip of small files")
+    yield "small files", small_files(settings, given.records // 20)
+
+
+def _behind(settings: Settings, given: argparse.Namespace) -> Figures:
+    say("behind the load: statistics, scores, near duplicates")
+    yield "behind", behind(settings, given.records)
+
+
+def _memory(settings: Settings, given: argparse.Namespace) -> Figures:
+    for size in (20, 400):
+        say(f"memory: an input of {size} MB")
+        yield f"memory_{size}", memory(settings, size)
+
+
+Figures = Iterator[tuple[str, dict[str, Any]]]
+_MEASURES: dict[str, Callable[[Settings, argparse.Namespace], Figures]] = {
+    "load": _load,
+    "stages": _stages,
+    "orchestration": _orchestration,
+    "embed": _embed,
+    "exports": _exports,
+    "small": _small,
+    "behind": _behind,
+    "memory": _memory,
+}
+
+
 def main() -> None:
     """Run what was asked for and print one JSON object and a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--only",
-        choices=[
-            *("load", "stages", "orchestration", "embed", "exports", "small", "behind", "memory"),
-        ],
-    )
+    parser.add_argument("--only", choices=_MEASURES)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="datapunk-bench-"))
     figures: dict[str, Any] = {}
     try:
         with place.servers(folder) as settings:
-            if given.only in (None, "load"):
-                for kind in ("locations", "visits"):
-                    say(f"{kind}: end to end with two workers, and bare COPY")
-                    figures[kind] = end_to_end(settings, kind, given.records, given.rounds)
-            if given.only in (None, "stages"):
-                say(
-                    "stages: what each takes of the time, with texts embedded and all made findable"
-                )
-                for name, row in stages(settings, given.records).items():
-                    figures[f"stages, {name}"] = row
-            if given.only in (None, "orchestration"):
-                say("orchestration: one worker, and the pure flow")
-                figures["orchestration"] = orchestration(settings, given.records, given.rounds)
-            if given.only in (None, "embed"):
-                say("embedding: our stage, and the bare model")
-                figures["embedding"] = embedding(384)
-            if given.only in (None, "exports"):
-                say("exports: the first and the sixth of the same months")
-                figures["exports"] = exports(settings, given.records)
-            if given.only in (None, "small"):
-                say("small: a zip of small files")
-                figures["small files"] = small_files(settings, given.records // 20)
-            if given.only in (None, "behind"):
-                say("behind the load: statistics, scores, near duplicates")
-                figures["behind"] = behind(settings, given.records)
-            if given.only in (None, "memory"):
-                for size in (20, 400):
-                    say(f"memory: an input of {size} MB")
-                    figures[f"memory_{size}"] = memory(settings, size)
+            for name in [given.only] if given.only else _MEASURES:
+                figures.update(_MEASURES[name](settings, given))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     show(figures, as_json=given.json)

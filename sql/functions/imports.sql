@@ -1,4 +1,4 @@
--- Functions of the ledger: row-level security, partitions, locks of users' rows, and rollback.
+-- Functions of the ledger: the user of a transaction, locks of users' rows, and rollback.
 -- Applied again after migrations whenever this file changes. A function whose arguments or result
 -- change is dropped by a migration first.
 
@@ -7,81 +7,6 @@
 CREATE OR REPLACE FUNCTION imports.current_user_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT nullif(current_setting('app.user_id', true), '')::uuid $$;
-
--- Secure a table with a user_id by row-level security: forced, and by user for the roles that read
--- content. Partitions use this function too, so that they cannot differ from their parents.
-CREATE OR REPLACE FUNCTION imports.isolate(target regclass) RETURNS void
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
-    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', target);
-    EXECUTE format(
-        'CREATE POLICY own_rows ON %s TO datapunk_ingest, datapunk_reader '
-        'USING (user_id = (SELECT imports.current_user_id())) '
-        'WITH CHECK (user_id = (SELECT imports.current_user_id()))', target);
-END
-$$;
-
--- Make one partition with forced row-level security, under the caller's lock. It is built as a
--- table and then attached, since ATTACH lets inserts into the parent continue and CREATE …
--- PARTITION OF does not.
-CREATE OR REPLACE FUNCTION imports.attach_partition(parent regclass, child_schema text, child text, bounds text)
-    RETURNS void LANGUAGE plpgsql
-    AS $$
-BEGIN
-    EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS)',
-        child_schema, child, parent);
-    PERFORM imports.isolate(format('%I.%I', child_schema, child)::regclass);
-    EXECUTE format('ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES %s',
-        parent, child_schema, child, bounds);
-END
-$$;
-
--- Make missing month partitions. A NULL in `months` is ignored. Bounds are in UTC.
-CREATE OR REPLACE FUNCTION imports.ensure_months(parent regclass, child_schema text, prefix text, months date[])
-    RETURNS integer LANGUAGE plpgsql
-    AS $$
-DECLARE
-    month date;
-    child text;
-    made integer := 0;
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtext('datapunk.partitions'), parent::oid::integer);
-    FOREACH month IN ARRAY months LOOP
-        CONTINUE WHEN month < date '1900-01-01' OR month >= date '2101-01-01';
-        month := date_trunc('month', month::timestamp)::date;
-        child := prefix || to_char(month, '"_y"YYYY"m"MM');
-        CONTINUE WHEN to_regclass(format('%I.%I', child_schema, child)) IS NOT NULL;
-        PERFORM imports.attach_partition(parent, child_schema, child, format(
-            'FROM (%L) TO (%L)', month::text || ' 00:00:00+00',
-            (month + interval '1 month')::date::text || ' 00:00:00+00'));
-        made := made + 1;
-    END LOOP;
-    RETURN made;
-END
-$$;
-
--- Update the statistics of months that have grown by half since the last time; ANALYZE needs the owner. A small
--- sample, so that a month costs the same however much it holds: autovacuum takes a large one later.
-CREATE OR REPLACE FUNCTION imports.analyze_grown()
-    RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    SET default_statistics_target = 10
-    AS $$
-DECLARE
-    target regclass;
-BEGIN
-    FOR target IN SELECT c.oid FROM pg_class AS c
-            CROSS JOIN (VALUES ('user_data.documents'::regclass), ('timeseries.locations'),
-                ('timeseries.metrics')) AS top (root)
-            CROSS JOIN LATERAL pg_partition_tree(top.root) AS t
-            WHERE t.isleaf AND c.oid = t.relid
-              AND pg_relation_size(c.oid) > (1.5 * c.relpages + 8) * current_setting('block_size')::int
-            ORDER BY c.oid LOOP
-        EXECUTE format('ANALYZE (SKIP_LOCKED) %s', target);
-    END LOOP;
-END
-$$;
 
 -- Lock a user's rows: shared for work that depends on them, alone for a rollback.
 CREATE OR REPLACE FUNCTION imports.hold_lake(owner uuid, alone boolean) RETURNS void
@@ -464,12 +389,6 @@ CREATE OR REPLACE FUNCTION imports.end_hold(owner uuid, what text) RETURNS boole
     AS $$ SELECT pg_advisory_unlock(hashtextextended('datapunk.' || what || owner, 0)) $$;
 
 REVOKE EXECUTE ON FUNCTION
-    imports.attach_partition(regclass,text,text,text),
-    imports.ensure_months(regclass,text,text,date[]),
-    imports.isolate(regclass)
-    FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION
-    imports.analyze_grown(),
     imports.announce_policy(uuid,text,text,boolean),
     imports.count_again(uuid,bigint,bigint,jsonb),
     imports.end_hold(uuid,text),
@@ -485,7 +404,6 @@ REVOKE EXECUTE ON FUNCTION
     imports.roll_back(uuid)
     FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    imports.analyze_grown(),
     imports.announce_policy(uuid,text,text,boolean),
     imports.count_again(uuid,bigint,bigint,jsonb),
     imports.end_hold(uuid,text),
@@ -500,42 +418,3 @@ GRANT EXECUTE ON FUNCTION
     imports.look_again(uuid),
     imports.roll_back(uuid)
     TO datapunk_ingest;
-
--- The job's receipt is to be written, and those of the other parts of its set, which name it.
-CREATE OR REPLACE FUNCTION imports.job_changed() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    INSERT INTO imports.receipts_due (job_id)
-    SELECT id FROM imports.jobs
-    WHERE (id = new.id OR set_id = new.set_id) AND completed_at IS NOT NULL
-      AND archived_path LIKE 'processed/%';
-    RETURN NULL;
-END
-$$;
-
--- A receipt counts the records that are still in quarantine.
-CREATE OR REPLACE FUNCTION imports.quarantine_changed() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    INSERT INTO imports.receipts_due (job_id)
-    SELECT DISTINCT j.id
-    FROM before AS b JOIN after AS a USING (id) JOIN imports.jobs AS j ON j.id = a.job_id
-    WHERE (b.status, b.code, b.detail) IS DISTINCT FROM (a.status, a.code, a.detail)
-      AND j.completed_at IS NOT NULL AND j.archived_path LIKE 'processed/%';
-    RETURN NULL;
-END
-$$;
-
--- Receipts of the parts of a set name what waits for the set, and until when.
-CREATE OR REPLACE FUNCTION imports.set_changed() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-    INSERT INTO imports.receipts_due (job_id)
-    SELECT id FROM imports.jobs
-    WHERE set_id = new.id AND completed_at IS NOT NULL AND archived_path LIKE 'processed/%';
-    RETURN NULL;
-END
-$$;

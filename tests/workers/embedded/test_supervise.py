@@ -249,7 +249,7 @@ def test_a_worker_that_can_not_start_is_named_and_nothing_stays(
     broken = programs.Program(name="worker", command=("/bin/false",), order=10)
     monkeypatch.setattr(programs, "_workers", lambda settings: [broken])
     with pytest.raises(ServiceDown, match=r"worker .*worker\.log"):
-        supervisor.up(lake, say=silent, seconds=60)
+        supervisor.up(lake, say=silent, seconds=15)
     assert program_states.state(lake) == []
     assert postgres.postmaster(lake.folders.postgres) is None
 
