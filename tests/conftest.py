@@ -175,7 +175,7 @@ def database_name(
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def static_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the static model is made once for all tests of the run: it takes 25 s of CPU."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "models"
@@ -184,7 +184,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(servers: Settings, url: Callable[[str], str], tmp_path: Path, models: Path) -> Settings:
+def place(
+    servers: Settings, url: Callable[[str], str], tmp_path: Path, static_models: Path
+) -> Settings:
     """Settings for one test: its own database and data folder, the run's servers and model."""
     urls: dict[str, Any] = {
         f"{role}_url": SecretStr(url(role)) for role in ("owner", "ingest", "reader", "ledger")
@@ -200,7 +202,7 @@ def place(servers: Settings, url: Callable[[str], str], tmp_path: Path, models: 
     folders = Folders(settings.data_dir)
     for folder in (folders.staging, folders.processed, folders.failed, folders.work, folders.run):
         folder.mkdir(parents=True)
-    folders.models.symlink_to(models)
+    folders.models.symlink_to(static_models)
     return settings
 
 
