@@ -37,6 +37,7 @@ class Notifier:
             self.turn()
 
     def _loop(self, stop: threading.Event) -> None:
+        self.turn()  # a receiver gets what ends after it is known
         while not stop.wait(self._every_s):
             self.turn()
 

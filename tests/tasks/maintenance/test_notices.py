@@ -8,11 +8,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import SecretStr
@@ -22,6 +24,7 @@ from schemas.errors import ConfigurationError
 from tasks.maintenance import notices, reconcile
 from tasks.operations import job_control
 from tasks.runtime.context import Runtime
+from tests.support import progress
 from tests.support.lake import Database, Driver, zipped
 from workers.adapters.receivers import AppriseReceiver, receivers
 from workers.cli import app
@@ -301,6 +304,27 @@ def test_after_a_day_it_is_given_up_and_that_is_shown(
     monkeypatch.setattr(notify, "load", lambda: _settings(place, address))
     result = CliRunner().invoke(app, ["notify", "--json"])
     assert [(r["sent"], r["given_up"]) for r in json.loads(result.stdout)] == [(0, 1)]
+
+
+def test_the_time_of_a_message_is_in_the_zone_of_the_person(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    at = datetime(2024, 6, 1, 22, 30, tzinfo=UTC)
+    fact = {"receiver": "receiver 1 (json)", "sent": 1, "given_up": 0, "last_at": at}
+    notify._show([fact], ZoneInfo("Europe/Berlin"))
+    assert "2024-06-02 00:30" in capsys.readouterr().out
+
+
+def test_a_receiver_is_known_from_the_start(
+    place: Settings, run: Runtime, web: Web, database: Database
+) -> None:
+    """What ends before the first turn is told to nobody, so the first turn comes at once."""
+    settings = _settings(place, f"json://127.0.0.1:{web.port}", reconcile_every_s=3600)
+    stop = threading.Event()
+    Notifier(settings, run).start(stop)
+    known = "SELECT count(*) FROM imports.receivers"
+    progress.until(lambda: database.one(known) == 1, lambda: None, limits=progress.Limits(30))
+    stop.set()
 
 
 class _Killed(BaseException):

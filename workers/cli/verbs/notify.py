@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -11,6 +12,7 @@ from tasks.maintenance.notices import NotDelivered
 from workers.adapters.receivers import AppriseReceiver, receivers
 from workers.cli import connect, console
 from workers.cli.options import Json
+from workers.cli.zone import minute_in, note, of_user
 from workers.settings import load
 
 _TITLE = "Datapunk Lake: a test"
@@ -40,8 +42,7 @@ def notify(
     elif not found:
         console.say("nobody gets messages; set DATAPUNK_NOTIFY: see docs/how-to/be-notified.md")
     else:
-        columns = ("receiver", "sent", "given_up", "last_at")
-        console.table(columns, [[fact[name] for name in columns] for fact in found])
+        _show(found, of_user(settings))
 
 
 def _facts(receiver: AppriseReceiver, row: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +52,13 @@ def _facts(receiver: AppriseReceiver, row: dict[str, Any]) -> dict[str, Any]:
         "given_up": row.get("given_up", 0),
         "last_at": row.get("last_at"),
     }
+
+
+def _show(found: list[dict[str, Any]], zone: ZoneInfo) -> None:
+    columns = ("receiver", "sent", "given_up", "last_at")
+    times = [{**fact, "last_at": minute_in(fact["last_at"], zone)} for fact in found]
+    console.table(columns, [[fact[name] for name in columns] for fact in times])
+    console.say(note(zone))
 
 
 def _test(chosen: list[AppriseReceiver], *, json: bool) -> None:
