@@ -165,7 +165,7 @@ BEGIN
 END
 $$;
 
--- The same for locations and metrics.
+-- Queue the days of positions and metrics that leave.
 CREATE OR REPLACE FUNCTION analytics.series_days_changed() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,8 +1,8 @@
 -- depends: 0035.queue_keys
 -- Of records that are the same, one is counted. Which one is decided before days are counted, since
--- the records may come, change and leave one by one. The decision stands in the row that is counted,
--- or not: a table of its own would be joined to each document, by a plan from old statistics. The
--- bodies of the functions follow in functions/analytics.sql, which is applied next.
+-- the records may come, change and leave one by one. `user_data.search` stores the decision. A plan
+-- from old statistics would join another table to each document. The bodies of the functions follow
+-- in functions/analytics.sql, which is applied next.
 ALTER TABLE user_data.search ADD COLUMN counted_key uuid;
 CREATE INDEX search_counted_as ON user_data.search (user_id, counted_key)
     WHERE counted_key IS NOT NULL;

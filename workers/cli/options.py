@@ -29,12 +29,10 @@ def known_format(name: str | None) -> str | None:
     return _known("format", name, nearest.formats(), "datapunk formats")
 
 
-def known_key(name: str) -> str:
+def known_key(name: str | None) -> str | None:
     """Return what `count` groups by. Raises `typer.BadParameter` for any other word."""
-    if name in nearest.counted():
-        return name
     see = "datapunk count --help, and docs/reference/vocabulary.md"
-    raise typer.BadParameter(nearest.no_such("name", name, nearest.counted(), see))
+    return _known("name", name, nearest.counted(), see)
 
 
 def _known(what: str, name: str | None, known: Iterable[str], see: str = "") -> str | None:
